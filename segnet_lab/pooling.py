@@ -1,0 +1,280 @@
+"""2x2 max pooling that remembers, in two bits a window, where each maximum was - and its inverse.
+
+This is the idea of SegNet (Section 3): the decoder needs no feature map of the encoder, only
+the corner of each 2x2 window that held the maximum. Two bits name a corner:
+
+    0 top-left      1 top-right
+    2 bottom-left   3 bottom-right
+
+Four codes fill a byte, the first in its lowest bits. Windows are counted along image, row, column,
+channel (the channel runs fastest), so the codes of a band of rows lie side by side in memory.
+
+Plain torch operations: any device, float dtype and memory format; deterministic; differentiable.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")  # code -> corner
+
+
+def max_pool_2x2(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Halve a map by 2x2 max pooling and remember, in two bits a window, where each maximum was.
+
+    Parameters
+    ----------
+    x : Tensor, (B, C, H, W)
+        Any float dtype, H and W >= 1. Odd sizes are rounded up, as Caffe does: 45 -> 23.
+
+    Returns
+    -------
+    values : Tensor, (B, C, ceil(H/2), ceil(W/2))
+        The maximum of each window; equal to `F.max_pool2d(x, 2, ceil_mode=True)`.
+    codes : Tensor, uint8, (ceil(n/4),) with n = values.numel()
+        Four 2-bit codes a byte: 0 top-left, 1 top-right, 2 bottom-left, 3 bottom-right. A tie takes
+        the first corner in that order. Empty when `x` holds no image or no channel.
+
+    Raises
+    ------
+    ValueError
+        If `x` is not a (B, C, H, W) float map with H, W >= 1.
+
+    Notes
+    -----
+    Section 3 of the paper: "In principle, this can be done using 2 bits for each 2x2 pooling window".
+
+    Examples
+    --------
+    >>> x = torch.tensor([[[[1.0, 5.0, 0.0, 0.0], [2.0, 3.0, 0.0, 7.0]]]])
+    >>> values, codes = max_pool_2x2(x)
+    >>> values
+    tensor([[[[5., 7.]]]])
+    >>> unpack(codes, values.shape)  # 5 was top-right, 7 bottom-right
+    tensor([[[[1, 3]]]], dtype=torch.uint8)
+    >>> codes  # 1 + 4 * 3
+    tensor([13], dtype=torch.uint8)
+    """
+    _check_map(x)
+    return _Pool.apply(x)
+
+
+def max_unpool_2x2(values: Tensor, codes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Put every value back into the corner its code names; zero everywhere else.
+
+    Parameters
+    ----------
+    values : Tensor, (B, C, ceil(H/2), ceil(W/2))
+        Any float dtype; in SegNet the map that the decoder upsamples, not the pooled one.
+    codes : Tensor, uint8, (ceil(n/4),) with n = values.numel()
+        From `max_pool_2x2`.
+    size : (H, W)
+        Size of the map that was pooled, `x.shape[-2:]`; it decides between an even and an odd size.
+
+    Returns
+    -------
+    sparse : Tensor, (B, C, H, W)
+        Equal to `F.max_unpool2d(values, indices, 2, output_size=size)`.
+
+    Raises
+    ------
+    ValueError
+        If `size` does not belong to `values`, or `codes` has another length than `values` needs.
+
+    Examples
+    --------
+    >>> values, codes = max_pool_2x2(torch.tensor([[[[1.0, 5.0, 0.0], [2.0, 3.0, 7.0]]]]))
+    >>> max_unpool_2x2(values, codes, (2, 3))
+    tensor([[[[0., 5., 0.],
+              [0., 0., 7.]]]])
+    """
+    _check_map(values)
+    _check_codes(codes, values.shape, tuple(size))
+    return _Unpool.apply(values, codes, tuple(size))
+
+
+def unpack(codes: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
+    """Packed codes as one number a window.
+
+    Parameters
+    ----------
+    codes : Tensor, uint8, (ceil(n/4),)
+    shape : (B, C, h, w)
+        Shape of the pooled map, n = B * C * h * w.
+
+    Returns
+    -------
+    corners : Tensor, uint8, (B, C, h, w), 0..3
+
+    Examples
+    --------
+    >>> unpack(torch.tensor([0b11_10_01_00], dtype=torch.uint8), (1, 1, 2, 2))
+    tensor([[[[0, 1],
+              [2, 3]]]], dtype=torch.uint8)
+    """
+    b, c, h, w = shape
+    p = _wide(codes)
+    quarters = torch.stack([p & 3, (p >> 2) & 3, (p >> 4) & 3, p >> 6], dim=-1).to(torch.uint8)
+    return quarters.flatten()[: b * c * h * w].view(b, h, w, c).permute(0, 3, 1, 2)
+
+
+def pack(corners: Tensor) -> Tensor:
+    """Pack corner numbers (B, C, h, w) in 0..3, uint8, four a byte: the inverse of `unpack`.
+
+    Examples
+    --------
+    >>> pack(torch.tensor([[[[0, 1], [2, 3]]]], dtype=torch.uint8)) == 0b11_10_01_00
+    tensor([True])
+    """
+    flat = corners.permute(0, 2, 3, 1).reshape(-1)
+    q = _wide(F.pad(flat, (0, -flat.numel() % 4)).view(-1, 4))
+    return (q[:, 0] | (q[:, 1] << 2) | (q[:, 2] << 4) | (q[:, 3] << 6)).to(torch.uint8)
+
+
+def packed_bytes(windows: int) -> int:
+    """Bytes that the codes of so many windows take: two bits each, rounded up to a whole byte.
+
+    >>> packed_bytes(64 * 180 * 240)  # first stage of SegNet-Basic at 360x480; the paper prints 0.17 MB
+    691200
+    """
+    return -(-windows // 4)
+
+
+def pooled_size(size: tuple[int, int]) -> tuple[int, int]:
+    """(H, W) after one 2x2 pooling, rounded up.
+
+    >>> pooled_size((45, 60))
+    (23, 30)
+    """
+    h, w = size
+    return -(-h // 2), -(-w // 2)
+
+
+# --------------------------------------------------------------------------------------------------
+# The arithmetic. Each Function saves nothing but codes; its gradient is the other one's forward.
+
+
+class _Pool(torch.autograd.Function):
+    @staticmethod
+    def forward(x):
+        return _pool(x)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        (x,), (_, codes) = inputs, output
+        ctx.size = tuple(x.shape[-2:])
+        ctx.save_for_backward(codes)
+        ctx.mark_non_differentiable(codes)
+
+    @staticmethod
+    def backward(ctx, grad, _):
+        (codes,) = ctx.saved_tensors
+        return _Unpool.apply(grad, codes, ctx.size)
+
+
+class _Unpool(torch.autograd.Function):
+    @staticmethod
+    def forward(values, codes, size):
+        return _scatter(values, codes, size)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        values, codes, size = inputs
+        ctx.size = size
+        ctx.save_for_backward(codes)
+
+    @staticmethod
+    def backward(ctx, grad):
+        (codes,) = ctx.saved_tensors
+        return _Pick.apply(grad, codes), None, None
+
+
+class _Pick(torch.autograd.Function):
+    """Read a map at the remembered corners: the transpose of unpooling."""
+
+    @staticmethod
+    def forward(x, codes):
+        return _gather(x, codes)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, codes = inputs
+        ctx.size = tuple(x.shape[-2:])
+        ctx.save_for_backward(codes)
+
+    @staticmethod
+    def backward(ctx, grad):
+        (codes,) = ctx.saved_tensors
+        return _Unpool.apply(grad, codes, ctx.size), None
+
+
+def _pool(x: Tensor) -> tuple[Tensor, Tensor]:
+    x = _even(x, -torch.inf)
+    left, right = x[..., 0::2], x[..., 1::2]
+    rows, at_right = _larger(left, right)  # maximum of each row of a window
+    values, at_bottom = _larger(rows[..., 0::2, :], rows[..., 1::2, :])
+    at_right = at_right.to(torch.uint8)
+    corners = torch.where(at_bottom, at_right[..., 1::2, :] + 2, at_right[..., 0::2, :])
+    return values, pack(corners)
+
+
+def _larger(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """The larger of two maps, and where it is the second. A tie is the first; nan wins, as in torch."""
+    return torch.maximum(first, second), (second > first) | (second != second)
+
+
+def _scatter(values: Tensor, codes: Tensor, size: tuple[int, int]) -> Tensor:
+    corners = unpack(codes, values.shape).permute(0, 2, 3, 1)[:, :, None, :, None]  # B h 1 w 1 C
+    corner_here = torch.arange(4, dtype=torch.uint8, device=codes.device).view(2, 1, 2, 1)
+    spread = values.permute(0, 2, 3, 1)[:, :, None, :, None]
+    x = torch.where(corners == corner_here, spread, torch.zeros((), dtype=values.dtype, device=values.device))
+    x = x.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)  # B h 2 w 2 C -> B C 2h 2w
+    x = x[..., : size[0], : size[1]]
+    return x.contiguous(memory_format=_layout(values))
+
+
+def _gather(x: Tensor, codes: Tensor) -> Tensor:
+    h, w = pooled_size(x.shape[-2:])
+    x = _even(x, 0)
+    corners = unpack(codes, (*x.shape[:2], h, w))
+    at_right, at_bottom = (corners & 1).bool(), corners > 1
+    top = torch.where(at_right, x[..., 0::2, 1::2], x[..., 0::2, 0::2])
+    bottom = torch.where(at_right, x[..., 1::2, 1::2], x[..., 1::2, 0::2])
+    return torch.where(at_bottom, bottom, top)
+
+
+def _even(x: Tensor, fill: float) -> Tensor:
+    """Pad the last row and column so that windows are whole."""
+    h, w = x.shape[-2:]
+    return F.pad(x, (0, w % 2, 0, h % 2), value=fill) if h % 2 or w % 2 else x
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Shift bytes as int32 while exporting: the ONNX exporter turns a shifted uint8 into int8."""
+    return x.to(torch.int32) if torch.compiler.is_exporting() else x
+
+
+def _layout(x: Tensor) -> torch.memory_format:
+    channels_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return torch.channels_last if channels_last else torch.contiguous_format
+
+
+def _check_map(x: Tensor) -> None:
+    if x.dim() != 4 or not x.is_floating_point() or 0 in x.shape[-2:]:
+        raise ValueError(
+            f"expected a float map (B, C, H, W) with H, W >= 1, got {x.dtype} of shape {tuple(x.shape)}"
+            + ("; add the missing axes with x[None]" if x.dim() < 4 else "")
+        )
+
+
+def _check_codes(codes: Tensor, shape: torch.Size, size: tuple[int, int]) -> None:
+    if tuple(shape[-2:]) != pooled_size(size):
+        raise ValueError(
+            f"a map of size {size} pools to {pooled_size(size)}, but values are {tuple(shape[-2:])}: "
+            "pass the size of the map that was pooled, x.shape[-2:]"
+        )
+    if codes.dtype != torch.uint8 or codes.shape != (packed_bytes(shape.numel()),):
+        raise ValueError(
+            f"values of shape {tuple(shape)} need {packed_bytes(shape.numel())} bytes of uint8 codes, "
+            f"got {codes.dtype} of shape {tuple(codes.shape)}: pass the codes that max_pool_2x2 returned"
+        )
