@@ -56,7 +56,24 @@ def max_pool_2x2(x: Tensor) -> tuple[Tensor, Tensor]:
     tensor([13], dtype=torch.uint8)
     """
     _check_map(x)
-    return _Pool.apply(x)
+    return _Pool.apply(x, False)
+
+
+def relu_max_pool_2x2(x: Tensor) -> tuple[Tensor, Tensor]:
+    """`max_pool_2x2(x.relu())` without ever making the full-size map after the ReLU.
+
+    The two commute: values, codes and gradient are the same to the last bit. A window without a positive
+    value ties at zero after the ReLU, so its code is 0, top-left.
+
+    Examples
+    --------
+    >>> values, codes = relu_max_pool_2x2(torch.tensor([[[[-3.0, -1.0, 2.0, 4.0], [-2.0, -5.0, 0.0, 1.0]]]]))
+    >>> values, unpack(codes, values.shape)
+    (tensor([[[[0., 4.]]]]), tensor([[[[0, 1]]]], dtype=torch.uint8))
+    """
+    _check_map(x)
+    values, codes = _Pool.apply(x, True)
+    return values.relu(), codes
 
 
 def max_unpool_2x2(values: Tensor, codes: Tensor, size: tuple[int, int]) -> Tensor:
@@ -156,12 +173,12 @@ def pooled_size(size: tuple[int, int]) -> tuple[int, int]:
 
 class _Pool(torch.autograd.Function):
     @staticmethod
-    def forward(x):
-        return _pool(x)
+    def forward(x, relu):
+        return _pool(x, relu)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        (x,), (_, codes) = inputs, output
+        (x, _), (_, codes) = inputs, output
         ctx.size = tuple(x.shape[-2:])
         ctx.save_for_backward(codes)
         ctx.mark_non_differentiable(codes)
@@ -169,7 +186,7 @@ class _Pool(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad, _):
         (codes,) = ctx.saved_tensors
-        return _Unpool.apply(grad, codes, ctx.size)
+        return _Unpool.apply(grad, codes, ctx.size), None
 
 
 class _Unpool(torch.autograd.Function):
@@ -208,13 +225,15 @@ class _Pick(torch.autograd.Function):
         return _Unpool.apply(grad, codes, ctx.size), None
 
 
-def _pool(x: Tensor) -> tuple[Tensor, Tensor]:
+def _pool(x: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
     x = _even(x, -torch.inf)
     left, right = x[..., 0::2], x[..., 1::2]
     rows, at_right = _larger(left, right)  # maximum of each row of a window
     values, at_bottom = _larger(rows[..., 0::2, :], rows[..., 1::2, :])
     at_right = at_right.to(torch.uint8)
     corners = torch.where(at_bottom, at_right[..., 1::2, :] + 2, at_right[..., 0::2, :])
+    if relu:  # all corners of a window tie at zero: the first one wins
+        corners = corners.masked_fill(values <= 0, 0)
     return values, pack(corners)
 
 

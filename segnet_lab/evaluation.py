@@ -1,0 +1,93 @@
+"""Scores of a network on a data set, and the batch-norm statistics that have to be gathered before."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from segnet_lab.devices import autocast, compute_dtype
+from segnet_lab.metrics import SegmentationScores
+
+
+def evaluate(model: nn.Module, data, *, batch_size: int = 8, boundary: bool = True, precision: str = "auto") -> dict:
+    """G, C, mIoU and BF of a network on a data set.
+
+    Parameters
+    ----------
+    model : Module
+        Images (B, 3, H, W) to logits; its mode is put back afterwards.
+    data : SegmentationDataset
+        Images of one size.
+    boundary : bool
+        False leaves BF out.
+
+    Returns
+    -------
+    scores : dict
+        Fractions of 1, as `metrics.SegmentationScores` gives them; nan where nothing could be scored.
+    """
+    if data.num_classes != model.num_classes:
+        raise ValueError(
+            f"the model has {model.num_classes} classes, {data.name} has {data.num_classes}: "
+            "create the model with num_classes=data.num_classes"
+        )
+    device = next(model.parameters()).device
+    dtype = compute_dtype(device, precision)
+    scores = SegmentationScores(num_classes=data.num_classes, ignore_index=data.ignore_index, boundary=boundary)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode(), autocast(device, dtype):
+            for images, labels in batches(data, batch_size, device):
+                scores.update(model(images).argmax(1).cpu(), labels.cpu())
+    finally:
+        model.train(was_training)
+    return scores.compute()
+
+
+def refresh_batch_norm(model: nn.Module, data, *, batch_size: int, precision: str = "auto") -> None:
+    """Gather batch-norm statistics by one pass over the training set, in its own order, without dropout.
+
+    The authors keep no running average: before every evaluation they average the statistics of the batches
+    (Section 4.1, "we performed a complete run through the dataset"). Forgetting it is the commonest cause
+    of a network that sees one class everywhere.
+
+    Parameters
+    ----------
+    model : Module
+        Its batch-norm statistics are replaced; weights and mode stay.
+    data : SegmentationDataset
+        The training set.
+    batch_size : int
+        The recipe's: statistics of larger batches differ from those the network was trained with.
+    """
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    if not norms:
+        return
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.train()
+    seen = 0
+    try:
+        with torch.no_grad(), autocast(device, compute_dtype(device, precision)):
+            for images, _ in batches(data, batch_size, device):
+                seen += len(images)
+                for norm in norms:
+                    norm.momentum = len(images) / seen  # a plain average over images
+                model(images)
+    finally:
+        for norm in norms:
+            norm.momentum = 0.1  # torch's default; nothing of ours uses it
+        model.train(was_training)
+
+
+def batches(data, size: int, device: torch.device, order: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images (B, 3, H, W) and labels (B, H, W) on a device, in that order; the last batch may be short."""
+    indices = torch.arange(len(data)) if order is None else order
+    for chosen in indices.split(size):
+        samples = [data[int(i)] for i in chosen]
+        images = torch.stack([s.image for s in samples]).to(device, memory_format=torch.channels_last)
+        yield images, torch.stack([s.label for s in samples]).to(device)

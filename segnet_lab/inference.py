@@ -1,0 +1,46 @@
+"""From an image to a label map."""
+
+import torch
+from torch import Tensor, nn
+
+from segnet_lab.data.images import read_image
+from segnet_lab.devices import autocast, compute_dtype
+
+
+def predict(model: nn.Module, image, *, precision: str = "auto") -> Tensor:
+    """Label every pixel of an image.
+
+    Parameters
+    ----------
+    model : Module
+        From `create_model`, `load_run` or `train`; its mode is put back afterwards.
+    image : path, PIL image, array or Tensor
+        Any picture that `data.images.read_image` takes: grey, RGBA, 16 bit, any H, W >= 1.
+    precision : str
+        "auto", "float32" or "bfloat16", see `devices.compute_dtype`.
+
+    Returns
+    -------
+    label : Tensor, int64, (H, W)
+        0..K-1, on the CPU.
+
+    Examples
+    --------
+    >>> from segnet_lab import create_model
+    >>> predict(create_model("segnet_basic", seed=0), torch.rand(3, 33, 50)).shape
+    torch.Size([33, 50])
+    """
+    return predict_logits(model, image, precision=precision).argmax(0)
+
+
+def predict_logits(model: nn.Module, image, *, precision: str = "auto") -> Tensor:
+    """As `predict`, before the argmax: (K, H, W) float32 on the CPU; softmax over K gives probabilities."""
+    device = next(model.parameters()).device
+    batch = read_image(image)[None].to(device, memory_format=torch.channels_last)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode(), autocast(device, compute_dtype(device, precision)):
+            return model(batch)[0].float().cpu()
+    finally:
+        model.train(was_training)

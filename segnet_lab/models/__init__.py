@@ -1,0 +1,145 @@
+"""Networks: `create_model(name)` for any name in `list_models()`."""
+
+import torch
+from torch import nn
+
+from segnet_lab._messages import unknown
+from segnet_lab.data.transforms import INPUT_TRANSFORMS
+from segnet_lab.models.decoders import Ports
+from segnet_lab.models.layers import ConvBN, score
+from segnet_lab.models.network import Config, EncoderDecoder, EncoderStage, Remembered, storage_multiplier
+from segnet_lab.models.variants import NETWORKS, Network
+
+__all__ = ["Config", "EncoderDecoder", "Remembered", "create_model", "list_models", "storage_multiplier"]
+
+
+def list_models() -> list[str]:
+    """Names that `create_model` knows, in the order of the paper's tables.
+
+    >>> list_models()[:2]
+    ['bilinear_interpolation', 'segnet_basic']
+    """
+    return list(NETWORKS)
+
+
+def create_model(
+    name: str,
+    num_classes: int = 11,
+    *,
+    width: float = 1.0,
+    dropout: float | None = None,
+    input_transform: str | None = None,
+    seed: int | None = None,
+) -> EncoderDecoder:
+    """A network of the paper with freshly drawn weights.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_models()`.
+    num_classes : int
+        K >= 1, without void.
+    width : float
+        Share of the paper's channels: 0.5 gives SegNet-Basic 32 instead of 64. At least one channel is left.
+    dropout : float in [0, 1), optional
+        At the places where the authors' files have it; the default is the network's own (0, Bayesian 0.5).
+    input_transform : str, optional
+        "lrn", "lcn", "none" or "imagenet"; the default is the network's own.
+    seed : int, optional
+        Draw the weights from this seed and leave torch's generator as it was.
+
+    Returns
+    -------
+    EncoderDecoder
+        Takes (B, 3, H, W) float images of 0..1, any H, W >= 1; gives (B, K, H, W) logits.
+
+    Raises
+    ------
+    ValueError
+        Unknown name or input transform, or a number out of range.
+
+    Examples
+    --------
+    >>> model = create_model("segnet_basic", num_classes=11)
+    >>> model(torch.rand(1, 3, 45, 61)).shape
+    torch.Size([1, 11, 45, 61])
+    >>> sum(p.numel() for p in model.parameters())  # Table 1 prints 1.425 M
+    1416075
+    """
+    if name not in NETWORKS:
+        raise ValueError(unknown("model", name, NETWORKS))
+    row = NETWORKS[name]
+    config = Config(
+        name=name,
+        num_classes=num_classes,
+        width=width,
+        dropout=row.dropout if dropout is None else dropout,
+        input_transform=input_transform or row.input_transform,
+    )
+    _check(config)
+    if seed is None:
+        return _build(row, config)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return _build(row, config)
+
+
+def _build(row: Network, config: Config) -> EncoderDecoder:
+    def scaled(channels: int) -> int:
+        return max(1, round(channels * config.width))
+
+    options = dict(bias=row.conv_bias)
+    stages, channels, entering = [], 3, {}
+    for number, block in enumerate(row.encoder, 1):
+        entering[number] = channels if number > 1 else 0
+        convs = []
+        for outputs in block.channels:
+            convs.append(ConvBN(channels, scaled(outputs), row.kernel, dilation=block.dilation, **options))
+            channels = scaled(outputs)
+        convs[-1].relu = False  # it follows the pooling
+        stages.append(EncoderStage(convs, block.pool))
+    features = [stage.convs[-1].conv.out_channels for stage in stages]
+
+    neck = nn.Sequential()
+    for number, filter in enumerate(row.neck, 6):  # VGG counts its fully connected layers from six
+        layer = ConvBN(channels, scaled(filter.channels), filter.kernel, dilation=filter.dilation, **options)
+        neck.append(layer)
+        if f"fc{number}" in row.dropout_at:
+            neck.append(nn.Dropout(config.dropout))
+        channels = scaled(filter.channels)
+    if row.score_first:
+        neck.append(score(channels, config.num_classes))
+        channels = config.num_classes
+
+    decoders, deeper = {}, len(stages) + 1
+    for number, widths in row.decoder_widths.items():
+        halvings = sum(block.pool == "2x2" for block in row.encoder[number - 1 : deeper - 1])
+        ports = Ports(
+            below=channels,
+            entering=entering[number],
+            features=features[number - 1],
+            factor=2**halvings,
+            widths=tuple(scaled(w) for w in widths),
+            classes=config.num_classes,
+            kernel=row.kernel,
+            relu=row.decoder_relu,
+            bias=row.conv_bias,
+        )
+        decoders[number] = row.special_decoders.get(number, row.decoder)(ports)
+        channels, deeper = decoders[number].outputs, number
+
+    classifier = nn.Identity() if row.score_first else score(channels, config.num_classes, row.classifier_kernel)
+    dropout_at = tuple(place for place in row.dropout_at if not place.startswith("fc"))
+    normalise = INPUT_TRANSFORMS[config.input_transform]()
+    return EncoderDecoder(config, normalise, stages, neck, decoders, classifier, dropout_at)
+
+
+def _check(config: Config) -> None:
+    if config.num_classes < 1:
+        raise ValueError(f"num_classes={config.num_classes}: a classifier needs at least one class")
+    if not config.width > 0:
+        raise ValueError(f"width={config.width}: give a share of the paper's channels above 0, such as 0.5")
+    if not 0 <= config.dropout < 1:
+        raise ValueError(f"dropout={config.dropout}: give a probability in [0, 1)")
+    if config.input_transform not in INPUT_TRANSFORMS:
+        raise ValueError(unknown("input transform", config.input_transform, INPUT_TRANSFORMS))

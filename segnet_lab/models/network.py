@@ -1,0 +1,211 @@
+"""The one loop behind every network of the kit: encode, remembering what each decoder asks for; decode."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from segnet_lab.models.decoders import Memory, Stage
+from segnet_lab.models.layers import ConvBN
+from segnet_lab.pooling import pooled_size, relu_max_pool_2x2
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that is needed to make the same network again; saved with every run."""
+
+    name: str
+    num_classes: int
+    width: float
+    dropout: float
+    input_transform: str
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """One thing that the encoder keeps for the decoder, counted for one image."""
+
+    stage: int  # 1 is next to the image
+    kind: str  # "codes" or "map"
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def elements(self) -> int:
+        """Pooling windows for codes, values for a map."""
+        return self.channels * self.height * self.width
+
+    @property
+    def bytes(self) -> int:
+        """As this kit keeps it: codes in two bits, maps in float32."""
+        return -(-self.elements // 4) if self.kind == "codes" else self.bytes_float32
+
+    @property
+    def bytes_float32(self) -> int:
+        """As float32: a map; or pooling indices in Caffe's way."""
+        return 4 * self.elements
+
+    @property
+    def bytes_int64(self) -> int:
+        """Codes as torch's int64 pooling indices; a map stays float32."""
+        return 8 * self.elements if self.kind == "codes" else self.bytes_float32
+
+
+class EncoderStage(nn.Module):
+    """Convolutions, then pooling. The last ReLU waits until after the pooling, which changes nothing.
+
+    Parameters
+    ----------
+    convs : list of ConvBN
+        The last one without its ReLU.
+    pool : "2x2" | "stride 1" | None
+        2x2 halves the map, rounding up; "stride 1" is DeepLab's 3x3 pooling that keeps the size.
+    """
+
+    def __init__(self, convs: list[ConvBN], pool: str | None):
+        super().__init__()
+        self.convs = nn.Sequential(*convs)
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Map (B, C', H, W) -> pooled map, features before ReLU and pooling, packed codes if it pools 2x2."""
+        features = self.convs(x)
+        if self.pool == "2x2":
+            x, codes = relu_max_pool_2x2(features)
+            return x, features, codes
+        x = features.relu()
+        return (max_pool_stride_1(x) if self.pool else x), features, None
+
+
+def max_pool_stride_1(x: Tensor) -> Tensor:
+    """3x3 max pooling that keeps the size; its indices are made again in the backward pass, not kept."""
+    if not (torch.is_grad_enabled() and x.requires_grad):
+        return F.max_pool2d(x, 3, stride=1, padding=1)
+    return checkpoint(F.max_pool2d, x, 3, 1, 1, use_reentrant=False)
+
+
+class EncoderDecoder(nn.Module):
+    """An encoder, one way of decoding, and a classifier: (B, 3, H, W) image -> (B, K, H, W) logits.
+
+    Made by `create_model`. Stages are numbered from the image down; `decoders["4"]` rebuilds the map that
+    entered `stages[3]`.
+
+    Parameters
+    ----------
+    config : Config
+    normalise : Module
+        Input transform, first thing done to an image of 0..1.
+    stages : list of EncoderStage
+    neck : Module
+        What lies between encoder and decoder: nothing in SegNet, fc6 and fc7 in FCN.
+    decoders : dict, stage number -> Decoder, deepest first
+    classifier : Module
+        Features of the last decoder to logits.
+    dropout_at : tuple of str
+        Places such as "pool4" or "decoder3".
+    """
+
+    def __init__(self, config, normalise, stages, neck, decoders, classifier, dropout_at):
+        super().__init__()
+        self.config = config
+        self.normalise = normalise
+        self.stages = nn.ModuleList(stages)
+        self.neck = neck
+        self.decoders = nn.ModuleDict({str(number): decoder for number, decoder in decoders.items()})
+        self.classifier = classifier
+        self.dropout = nn.ModuleDict({place: nn.Dropout(config.dropout) for place in dropout_at})
+        self.checkpointing = False  # True: training keeps what enters a stage and computes the rest again
+
+    @property
+    def num_classes(self) -> int:
+        return self.config.num_classes
+
+    def forward(self, image: Tensor) -> Tensor:
+        x, memory = self.encode(image)
+        return self.decode(x, memory)
+
+    def encode(self, image: Tensor) -> tuple[Tensor, dict[str, Memory]]:
+        """Image -> the smallest map, and what each decoder asked to remember."""
+        check_image(image)
+        x, memory = self.normalise(image), {}
+        for number, stage in enumerate(self.stages, 1):
+            entering = x if number > 1 else None
+            size = tuple(x.shape[-2:])
+            x, features, codes = self._run(stage, x)
+            if str(number) in self.decoders:
+                memory[str(number)] = self.decoders[str(number)].remember(Stage(size, entering, features, codes))
+            x = self._drop(f"pool{number}", x)
+        return x, memory
+
+    def decode(self, x: Tensor, memory: dict[str, Memory]) -> Tensor:
+        """The smallest map and the memory -> logits. The memory of a stage is let go once it was used."""
+        x = self.neck(x)
+        for number, decoder in self.decoders.items():
+            x = self._run(decoder, x, memory.pop(number))
+            x = self._drop(f"decoder{number}", x)
+        return self.classifier(x)
+
+    def memory(self, height: int, width: int) -> list[Remembered]:
+        """What the encoder keeps for the decoder, for one image of that size, stage by stage.
+
+        Found by encoding a picture without data: whatever `remember` keeps is counted, nothing is typed in.
+
+        Examples
+        --------
+        >>> from segnet_lab import create_model
+        >>> codes = create_model("segnet_basic").memory(360, 480)
+        >>> [(r.stage, r.kind, r.channels, r.height, r.width, r.bytes) for r in codes][0]
+        (1, 'codes', 64, 180, 240, 691200)
+        >>> sum(r.bytes for r in codes), sum(r.bytes_float32 for r in codes), sum(r.bytes_int64 for r in codes)
+        (918240, 14691840, 29383680)
+        """
+        from segnet_lab.models import create_model
+
+        with torch.device("meta"):
+            twin = create_model(**asdict(self.config)).eval()
+            _, memory = twin.encode(torch.empty(1, 3, height, width))
+        return list(_count(twin, memory))
+
+    def _run(self, module: nn.Module, *inputs):
+        if self.checkpointing and self.training and torch.is_grad_enabled():
+            return checkpoint(module, *inputs, use_reentrant=False)
+        return module(*inputs)
+
+    def _drop(self, place: str, x: Tensor) -> Tensor:
+        return self.dropout[place](x) if place in self.dropout else x
+
+
+def _count(model: EncoderDecoder, memory: dict[str, Memory]) -> Iterator[Remembered]:
+    for number, kept in sorted(memory.items()):
+        if kept.codes is not None:
+            channels = model.stages[int(number) - 1].convs[-1].conv.out_channels
+            yield Remembered(int(number), "codes", channels, *pooled_size(kept.size))
+        if kept.map is not None:
+            yield Remembered(int(number), "map", *kept.map.shape[1:])
+
+
+def storage_multiplier(model: EncoderDecoder) -> float:
+    """Table 1's "storage multiplier": what is remembered at half resolution, in float32 maps of that size.
+
+    The paper prints 1 for SegNet-Basic; 64 channels of 2-bit codes are 64 * 2 / 32 = 4 such maps.
+
+    >>> from segnet_lab import create_model
+    >>> storage_multiplier(create_model("segnet_basic")), storage_multiplier(create_model("fcn_basic"))
+    (4.0, 11.0)
+    """
+    height, width = 360, 480
+    half = pooled_size((height, width))
+    kept = sum(r.bytes for r in model.memory(height, width) if (r.height, r.width) == half)
+    return kept / (4 * half[0] * half[1])
+
+
+def check_image(image: Tensor) -> None:
+    if image.dim() != 4 or image.shape[1] != 3 or not image.is_floating_point() or 0 in image.shape:
+        raise ValueError(
+            f"expected float images (B, 3, H, W) of 0..1, got {image.dtype} of shape {tuple(image.shape)}; "
+            "segnet_lab.predict takes files, arrays and single images"
+        )
