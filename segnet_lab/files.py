@@ -26,7 +26,8 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             kept = "what it held before is untouched" if path.exists() else "nothing was written"
-            raise OSError(errno.ENOSPC, f"the disk is full: could not write {path}; {kept}; free space, then run again")
+            message = f"the disk is full: could not write {path}; {kept}; free space, then run again"
+            raise OSError(errno.ENOSPC, message) from error
         raise
     finally:
         draft.unlink(missing_ok=True)

@@ -196,7 +196,7 @@ class _Unpool(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        values, codes, size = inputs
+        _, codes, size = inputs
         ctx.size = size
         ctx.save_for_backward(codes)
 

@@ -150,10 +150,7 @@ class _Training:
         """Batch-norm statistics first, then the scores; remember the weights if G is the highest yet."""
         r = self.recipe
         refresh_batch_norm(self.model, self.data, batch_size=r.batch_size, precision=r.precision)
-        if self.validation is None:
-            scores = {}
-        else:
-            scores = evaluate(self.model, self.validation, precision=r.precision)
+        scores = evaluate(self.model, self.validation, precision=r.precision) if self.validation else {}
         g = scores.get("G", self.epoch)  # without validation the later epoch is taken
         if self.best is None or g > self.best["G"]:
             self.best = {"epoch": self.epoch, "G": g}
@@ -163,9 +160,9 @@ class _Training:
     def _finish(self) -> None:
         """Score the selected weights on validation and training set (Table 1 shows both)."""
         load_weights(self.model, self.run.load_weights(), self.run.best)
-        scores = {"epoch": self.best["epoch"], "train": evaluate(self.model, self.data, precision=self.recipe.precision)}
-        if self.validation is not None:
-            scores[self.validation.split] = evaluate(self.model, self.validation, precision=self.recipe.precision)
+        scores = {"epoch": self.best["epoch"]}
+        for data in filter(None, (self.data, self.validation)):
+            scores[data.split] = evaluate(self.model, data, precision=self.recipe.precision)
         self.run.save_scores(scores)
 
     # ------------------------------------------------------------------ saving and going on

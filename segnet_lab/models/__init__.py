@@ -88,13 +88,12 @@ def _build(row: Network, config: Config) -> EncoderDecoder:
     def scaled(channels: int) -> int:
         return max(1, round(channels * config.width))
 
-    options = dict(bias=row.conv_bias)
     stages, channels, entering = [], 3, {}
     for number, block in enumerate(row.encoder, 1):
         entering[number] = channels if number > 1 else 0
         convs = []
         for outputs in block.channels:
-            convs.append(ConvBN(channels, scaled(outputs), row.kernel, dilation=block.dilation, **options))
+            convs.append(ConvBN(channels, scaled(outputs), row.kernel, dilation=block.dilation, bias=row.conv_bias))
             channels = scaled(outputs)
         convs[-1].relu = False  # it follows the pooling
         stages.append(EncoderStage(convs, block.pool))
@@ -102,7 +101,7 @@ def _build(row: Network, config: Config) -> EncoderDecoder:
 
     neck = nn.Sequential()
     for number, filter in enumerate(row.neck, 6):  # VGG counts its fully connected layers from six
-        layer = ConvBN(channels, scaled(filter.channels), filter.kernel, dilation=filter.dilation, **options)
+        layer = ConvBN(channels, scaled(filter.channels), filter.kernel, dilation=filter.dilation, bias=row.conv_bias)
         neck.append(layer)
         if f"fc{number}" in row.dropout_at:
             neck.append(nn.Dropout(config.dropout))
