@@ -1,10 +1,17 @@
 """From an image to a label map."""
 
+import os
+from pathlib import Path
+
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
+from segnet_lab.data.cards import load_card
 from segnet_lab.data.images import read_image
 from segnet_lab.devices import autocast, compute_dtype
+from segnet_lab.files import atomic
 
 
 def predict(model: nn.Module, image, *, precision: str = "auto") -> Tensor:
@@ -44,3 +51,33 @@ def predict_logits(model: nn.Module, image, *, precision: str = "auto") -> Tenso
             return model(batch)[0].float().cpu()
     finally:
         model.train(was_training)
+
+
+def write_prediction(model: nn.Module, image: str | os.PathLike, folder: str | os.PathLike, dataset: str) -> list[Path]:
+    """Write the prediction for a picture file as three PNGs.
+
+    Parameters
+    ----------
+    model : Module
+    image : path
+    folder : path
+        Made if it is not there. Files are named after the picture: `<stem>_label.png` (class indices, grey),
+        `<stem>_colour.png` (the data set's palette) and `<stem>_overlay.png` (half picture, half colours).
+    dataset : str
+        Name of the card with the palette.
+
+    Returns
+    -------
+    list of Path
+    """
+    card = load_card(dataset)
+    picture = read_image(image)
+    label = predict(model, picture).numpy().astype(np.uint8)
+    colours = card.palette[label]
+    overlay = (picture.permute(1, 2, 0).numpy() * 255 + colours) / 2
+    written = []
+    for suffix, pixels in (("label", label), ("colour", colours), ("overlay", overlay.round().astype(np.uint8))):
+        written.append(Path(folder) / f"{Path(image).stem}_{suffix}.png")
+        with atomic(written[-1]) as draft:
+            Image.fromarray(pixels).save(draft, format="PNG")
+    return written
