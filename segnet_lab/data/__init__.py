@@ -1,0 +1,67 @@
+"""Data sets: cards that describe them, loaders that read them, and generators that make them."""
+
+from inspect import signature
+
+from segnet_lab._messages import unknown
+from segnet_lab.data.base import Sample, SegmentationDataset
+from segnet_lab.data.camvid import CamVid
+from segnet_lab.data.cards import Card, load_card
+from segnet_lab.data.folder import Folder
+from segnet_lab.data.generated import RoadScenes, Rooms
+from segnet_lab.data.images import read_image
+from segnet_lab.data.road_ensemble import RoadEnsemble
+from segnet_lab.data.sunrgbd import SunRGBD
+
+__all__ = ["DATASETS", "Card", "Sample", "SegmentationDataset", "load_card", "load_dataset", "read_image"]
+
+DATASETS = {data.name: data for data in (RoadScenes, CamVid, SunRGBD, Rooms, Folder, RoadEnsemble)}
+
+
+def load_dataset(name: str, split: str = "train", root=None, size=None, **options) -> SegmentationDataset:
+    """A data set by name.
+
+    Parameters
+    ----------
+    name : str
+        "roadscenes" and "rooms" are made here and need nothing; "camvid", "sunrgbd" and "road_ensemble" lie on disk;
+        "folder" is your own.
+    split : str
+        "train", "val" or "test", where there is one.
+    root : str or Path, optional
+        Folder of a set on disk; None looks in SEGNET_LAB_DATA, the checkout's datasets/ and ../shared/.
+    size : (H, W), optional
+        What images and labels are resized to. None: the files' own size; (96, 128) for those made here.
+    **options
+        Of all: cache=True. Of those made here: images=300, seed=0, clutter=0.5 and, for roadscenes,
+        lighting="mixed". Each class in `DATASETS` documents its own; others are refused by name.
+
+    Returns
+    -------
+    data : SegmentationDataset
+        `data[i]` is a Sample: image float32 (3, H, W) in 0..1, label int64 (H, W).
+
+    Raises
+    ------
+    ValueError
+        Unknown name, split or option: lists the known ones.
+    FileNotFoundError
+        The data are not there: says where it looked and how to get them.
+
+    Examples
+    --------
+    >>> data = load_dataset("roadscenes", split="val", images=4, size=(48, 64))
+    >>> data
+    <roadscenes val: 4 images, 48x64, 11 classes>
+    >>> load_dataset("roadscene")
+    Traceback (most recent call last):
+    ...
+    ValueError: unknown data set 'roadscene'. Did you mean 'roadscenes'? Known: roadscenes, camvid, sunrgbd, rooms, ...
+    """
+    if name not in DATASETS:
+        raise ValueError(unknown("data set", name, DATASETS))
+    known = signature(DATASETS[name]).parameters
+    options |= {"size": size} if root is None else {"size": size, "root": root}
+    for option in options:
+        if option not in known:
+            raise ValueError(unknown(f"option of {name}", option, known))
+    return DATASETS[name](split=split, **options)

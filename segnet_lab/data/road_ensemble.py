@@ -1,0 +1,156 @@
+"""Four public road sets under CamVid's eleven classes, after Section 4.1."""
+
+import warnings
+import xml.etree.ElementTree as ET
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from segnet_lab.data.camvid import CamVid
+from segnet_lab.data.cards import Card, load_card
+from segnet_lab.data.images import read_label_values, translate
+from segnet_lab.data.ondisk import FileDataset, Pair, is_marked, missing_split
+
+
+class RoadEnsemble(FileDataset):
+    """Whatever of CamVid, KITTI, Stanford Background and LabelMe lies under `root`, as one data set.
+
+    Its "train" split is all of KITTI, Stanford Background and LabelMe and the training split of CamVid; "val" and
+    "test" are CamVid's. Sizes differ, so batches need `size=`. The paper trained on 3,433 images of these four, but
+    which was never released: the SegNet of Table 2 cannot be rebuilt exactly. Tables and folders stand on the card.
+
+    See `FileDataset` for the parameters.
+
+    Attributes
+    ----------
+    parts : dict
+        Part -> number of images found.
+    note : str
+        What was found, and what this is not; also given as a warning.
+
+    Examples
+    --------
+    >>> data = RoadEnsemble("train", root="roads", size=(360, 480))                # doctest: +SKIP
+    >>> data.parts                                                                 # doctest: +SKIP
+    {'camvid': 367, 'kitti': 200, 'stanford': 715, 'labelme': 0}
+    """
+
+    name = "road_ensemble"
+
+    def __init__(self, split="train", root=None, size=None, cache=True):
+        super().__init__(split, root, size, cache)
+        parts = [_part(pair, self.root) for pair in self.files]
+        self.parts = {part: parts.count(part) for part in self.card.layout["marks"]}
+        found = ", ".join(f"{count} of {part}" for part, count in self.parts.items() if count)
+        self.note = (
+            f"road_ensemble {split!r}: {len(self.files)} images ({found}). The 3,433 images that the paper trained on "
+            "(Section 4.1) were never released, so scores cannot be compared with Table 2's."
+        )
+        warnings.warn(self.note, stacklevel=2)
+
+    @classmethod
+    def pairs(cls, root: Path, split: str, card: Card) -> list[Pair]:
+        pairs, camvid = [], load_card("camvid")
+        if is_marked(root / "camvid", camvid):
+            pairs += CamVid.pairs(root / "camvid", split, camvid)
+        if split == "train":
+            for part, find in PARTS.items():
+                pairs += find(root / part)
+        if not pairs:
+            wanted = "camvid" if split != "train" else " or ".join(card.layout["marks"])
+            raise missing_split(cls.name, card.title, split, root, f"folder {wanted} with images", [])
+        return pairs
+
+    @classmethod
+    def read_label(cls, pair: Pair, card: Card) -> np.ndarray:
+        if pair.label.suffix == ".xml":
+            with Image.open(pair.image) as image:
+                size = image.size[::-1]
+            return read_labelme(pair.label, size, card)
+        if pair.label.name.endswith(".regions.txt"):
+            return read_stanford(pair.label, card)
+        if pair.label.parent.name == "semantic":
+            return translate(read_label_values(pair.label), card.table("kitti"), pair.label, card)
+        return CamVid.read_label(pair, load_card("camvid"))
+
+    @property
+    def unmapped(self) -> dict[str, int]:
+        """Names in LabelMe's polygons that no row of the card maps, and how often: their pixels are void."""
+        known = self.card.table("labelme")
+        names = Counter(
+            name for pair in self.files if pair.label.suffix == ".xml" for name, _ in labelme_polygons(pair.label)
+        )
+        return {name: count for name, count in names.most_common() if name not in known}
+
+
+def read_stanford(path: Path, card: Card) -> np.ndarray:
+    """Stanford Background's `*.regions.txt`: one line of integers a pixel row; negative is unknown, hence void."""
+    try:
+        values = np.loadtxt(path, dtype=np.int64, ndmin=2)
+    except ValueError as error:
+        raise ValueError(f"{path} is no grid of integers: {error}") from None
+    return translate(values.clip(min=-1), {-1: card.void_index, **card.table("stanford")}, path, card)
+
+
+def read_labelme(path: Path, size: tuple[int, int], card: Card) -> np.ndarray:
+    """LabelMe's polygons painted as classes, larger ones first so that small things stay visible; the rest is void."""
+    table = card.table("labelme")
+    label = Image.new("L", size[::-1], card.void_index)
+    draw = ImageDraw.Draw(label)
+    for name, corners in sorted(labelme_polygons(path), key=lambda polygon: -_area(polygon[1])):
+        if len(corners) >= 3:
+            draw.polygon(corners, fill=table.get(name, card.void_index))
+    return np.asarray(label)
+
+
+def labelme_polygons(path: Path) -> list[tuple[str, list[tuple[float, float]]]]:
+    """[(name in lower case, [(x, y), ...]), ...] of a LabelMe file, without what its users deleted."""
+    try:
+        root = ET.parse(path).getroot()
+        return [
+            (
+                " ".join(thing.findtext("name", "").lower().split()),
+                [(float(p.findtext("x")), float(p.findtext("y"))) for p in thing.iterfind("polygon/pt")],
+            )
+            for thing in root.iterfind("object")
+            if thing.findtext("deleted", "0").strip() != "1"
+        ]
+    except (ET.ParseError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no LabelMe annotation: {error}") from None
+
+
+def _kitti(root: Path) -> list[Pair]:
+    labels = sorted((root / "training" / "semantic").glob("*.png"))
+    return [Pair(root / "training" / "image_2" / label.name, label) for label in labels]
+
+
+def _stanford(root: Path) -> list[Pair]:
+    labels = sorted((root / "labels").glob("*.regions.txt"))
+    return [Pair(root / "images" / label.name.replace(".regions.txt", ".jpg"), label) for label in labels]
+
+
+def _labelme(root: Path) -> list[Pair]:
+    annotations = root / "Annotations"
+    return [
+        Pair((root / "Images" / path.relative_to(annotations)).with_suffix(".jpg"), path)
+        for path in sorted(annotations.rglob("*.xml"))
+    ]
+
+
+PARTS = {"kitti": _kitti, "stanford": _stanford, "labelme": _labelme}
+
+
+def _part(pair: Pair, root: Path) -> str:
+    return pair.label.relative_to(root).parts[0]
+
+
+def _area(corners) -> float:
+    """Of a polygon, by the shoelace formula.
+
+    >>> _area([(0, 0), (4, 0), (4, 2), (0, 2)])
+    8.0
+    """
+    following = corners[1:] + corners[:1]
+    return abs(sum(x * b - a * y for (x, y), (a, b) in zip(corners, following, strict=True))) / 2
