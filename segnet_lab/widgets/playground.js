@@ -1,0 +1,813 @@
+// The pooling-index playground: what SegNet's decoder remembers, to touch. Plain JavaScript, no library, no build.
+//
+//   1 arithmetic   pure functions, named as in segnet_lab/pooling.py; they need no page
+//   2 state        what a student can choose, and the choices on offer
+//   3 panels       grids of cells, a picture to cut from
+//   4 wiring       pointer, keyboard and Python; `render` at the end puts it all together
+
+// ------------------------------------------------------------------------------------------------- 1. arithmetic
+// A map is an array of rows. A term [w, r, c] reads "w times the value at row r, column c".
+
+export const CORNERS = ["top-left", "top-right", "bottom-left", "bottom-right"]; // code -> corner
+
+const range = (n) => Array.from({ length: n }, (_, i) => i);
+const size_of = (x) => [x.length, x[0].length];
+const make_map = ([h, w], f) => range(h).map((r) => range(w).map((c) => f(r, c)));
+const positions = ([h, w]) => range(h * w).map((n) => [Math.floor(n / w), n % w]);
+const corner_of = (r, c) => 2 * (r & 1) + (c & 1);
+
+export const pooled_size = ([h, w]) => [Math.ceil(h / 2), Math.ceil(w / 2)];
+export const packed_bytes = (windows) => Math.ceil(windows / 4);
+
+/** The cells [r, c] of window (i, j), in the order of CORNERS; fewer than four at an odd edge. */
+export function window_cells([h, w], i, j) {
+  return range(4).map((k) => [2 * i + (k >> 1), 2 * j + (k & 1)]).filter(([r, c]) => r < h && c < w);
+}
+
+/** The maximum of each 2x2 window, and packed in 2 bits where it was. A tie takes the first corner. */
+export function max_pool_2x2(x) {
+  const winners = make_map(pooled_size(size_of(x)), (i, j) =>
+    window_cells(size_of(x), i, j).reduce((best, [r, c]) => (x[r][c] > x[best[0]][best[1]] ? [r, c] : best)));
+  const values = winners.map((row) => row.map(([r, c]) => x[r][c]));
+  return [values, pack(winners.map((row) => row.map(([r, c]) => corner_of(r, c))))];
+}
+
+/** Four 2-bit corner numbers a byte, the first in its lowest bits. */
+export function pack(corners) {
+  const flat = corners.flat(), codes = range(packed_bytes(flat.length)).fill(0);
+  flat.forEach((corner, n) => { codes[n >> 2] |= corner << (2 * (n & 3)); });
+  return codes;
+}
+
+export function unpack(codes, [h, w]) {
+  return make_map([h, w], (i, j) => { const n = i * w + j; return (codes[n >> 2] >> (2 * (n & 3))) & 3; });
+}
+
+// Every way of upsampling is a weighted sum of pooled values. What differs is who chooses the weights: the codes
+// (pooling indices), nobody (fixed, replication, bilinear) or training (deconvolution).
+const back_where_it_was = (m, r, c) => (m.corners[r >> 1][c >> 1] === corner_of(r, c) ? [[1, r >> 1, c >> 1]] : []);
+
+export const DECODERS = {
+  pooling_indices: { label: "pooling indices", does: "puts each value back where it was", terms: back_where_it_was },
+  fixed_indices: { label: "fixed index", does: "puts each value top-left",
+    terms: (m, r, c) => (corner_of(r, c) === 0 ? [[1, r >> 1, c >> 1]] : []) },
+  replication: { label: "replication", does: "fills each window with its value", terms: (m, r, c) => [[1, r >> 1, c >> 1]] },
+  bilinear: { label: "bilinear", does: "blends neighbouring values",
+    terms: ({ pooled, values }, r, c) => outer(between(r, pooled.length, values.length),
+      between(c, pooled[0].length, values[0].length)) },
+  learnt_deconvolution: { label: "learnt deconvolution", does: "spreads each value with a learnt 4×4 kernel",
+    terms: ({ pooled, deconvolution }, r, c) => outer(reached(r, pooled.length), reached(c, pooled[0].length))
+      .map(([, i, j]) => [deconvolution[r + 1 - 2 * i][c + 1 - 2 * j], i, j]) },
+  whole_map_added: { label: "indices + whole map", does: "puts each value back where it was and later adds the whole input",
+    terms: back_where_it_was },
+};
+
+const fills = (name) => !["pooling_indices", "fixed_indices", "whole_map_added"].includes(name);
+
+const outer = (rows, cols) => rows.flatMap(([a, i]) => cols.map(([b, j]) => [a * b, i, j]));
+
+/** The two pooled rows that row r lies between, as F.interpolate(mode="bilinear") weighs them. */
+function between(r, small, large) {
+  const at = Math.max(0, ((r + 0.5) * small) / large - 0.5), low = Math.floor(at), t = at - low;
+  return t === 0 || low + 1 === small ? [[1, low]] : [[1 - t, low], [t, low + 1]];
+}
+
+/** The pooled rows whose 4x4 kernels, two cells apart, reach row r: conv_transpose2d with stride 2, padding 1. */
+const reached = (r, small) => [(r - 1) >> 1, (r + 1) >> 1].filter((i) => i >= 0 && i < small && r + 1 - 2 * i < 4)
+  .map((i) => [1, i]);
+
+/** The 3x3 kernel laid over (r, c); nothing lies beyond the frame. */
+export function kernel_terms(kernel, [h, w], r, c) {
+  return positions([3, 3]).map(([u, v]) => [kernel[u][v], r + u - 1, c + v - 1])
+    .filter(([, y, x]) => y >= 0 && y < h && x >= 0 && x < w);
+}
+
+const weighted_sum = (terms, x) => terms.reduce((sum, [w, r, c]) => sum + w * x[r][c], 0);
+
+/** Everything that the page shows: pooled values, codes and, for every decoding, its maps and scores. */
+export function compute({ values, decoders, kernels, deconvolutions }) {
+  const size = size_of(values), [pooled, codes] = max_pool_2x2(values);
+  const corners = unpack(codes, size_of(pooled)), windows = corners.flat().length;
+  const lanes = decoders.map((name, n) => {
+    const m = { values, pooled, corners, deconvolution: deconvolutions[n] };
+    const terms = make_map(size, (r, c) => DECODERS[name].terms(m, r, c));
+    const upsampled = terms.map((row) => row.map((t) => weighted_sum(t, pooled)));
+    const added = name === "whole_map_added";
+    const dense = make_map(size, (r, c) =>
+      weighted_sum(kernel_terms(kernels[n], size, r, c), upsampled) + (added ? values[r][c] : 0));
+    const error = make_map(size, (r, c) => dense[r][c] - values[r][c]);
+    const mean_error = error.flat().reduce((sum, e) => sum + Math.abs(e), 0) / error.flat().length;
+    const coded = added || name === "pooling_indices";
+    const remembers = (coded ? packed_bytes(windows) : 0) + (added ? 4 * size[0] * size[1] : 0); // bytes
+    return { name, terms, kernel: kernels[n], added, upsampled, dense, error, mean_error, remembers };
+  });
+  return { values, pooled, codes, corners, lanes };
+}
+
+/** The weights that bring rows · weights nearest to the targets (normal equations, Gauss elimination). */
+export function least_squares(rows, targets) {
+  const n = rows[0].length, sum = (f) => rows.reduce((s, row, k) => s + f(row, targets[k]), 0);
+  const a = make_map([n, n + 1], (p, q) => sum((row, target) => row[p] * (q < n ? row[q] : target)));
+  const ridge = 1e-9 * (1 + Math.max(...range(n).map((p) => a[p][p]))); // keeps a weight that is never used at 0
+  range(n).forEach((p) => {
+    a[p][p] += ridge;
+  });
+  for (const p of range(n)) {
+    for (const q of range(n).slice(p + 1)) {
+      const f = a[q][p] / a[p][p];
+      for (let k = p; k <= n; k++) a[q][k] -= f * a[p][k];
+    }
+  }
+  const weights = range(n).fill(0);
+  for (const p of range(n).reverse()) {
+    weights[p] = (a[p][n] - range(n).slice(p + 1).reduce((s, q) => s + a[p][q] * weights[q], 0)) / a[p][p];
+  }
+  return weights.map((w) => Math.round(1000 * w) / 1000 + 0); // three digits are enough to read, and to be near
+}
+
+/** "Training" on one input: the 3x3 kernel that brings the dense map nearest to it. */
+export function learn_kernel({ upsampled, added }, values) {
+  const at = positions(size_of(values)), read = (r, c) => upsampled[r]?.[c] ?? 0;
+  const rows = at.map(([r, c]) => positions([3, 3]).map(([u, v]) => read(r + u - 1, c + v - 1)));
+  const w = least_squares(rows, at.map(([r, c]) => (added ? 0 : values[r][c])));
+  return make_map([3, 3], (u, v) => w[3 * u + v]);
+}
+
+/** The same for the 4x4 kernel of the deconvolution: brings the upsampled map nearest to the input. */
+export function learn_deconvolution(pooled, values) {
+  const at = positions(size_of(values)), read = (i, j) => pooled[i]?.[j] ?? 0;
+  const rows = at.map(([r, c]) => positions([4, 4]).map(([u, v]) =>
+    (r + 1 - u) % 2 || (c + 1 - v) % 2 ? 0 : read((r + 1 - u) / 2, (c + 1 - v) / 2)));
+  const w = least_squares(rows, at.map(([r, c]) => values[r][c]));
+  return make_map([4, 4], (u, v) => w[4 * u + v]);
+}
+
+/** Bytes to remember for C maps of H x W, one 2x2 pooling: [what, bytes]. */
+export function storage([channels, h, w]) {
+  const [i, j] = pooled_size([h, w]), windows = channels * i * j;
+  return [["2-bit codes", packed_bytes(windows)], ["float32, pooled", 4 * windows],
+    ["int64 indices", 8 * windows], ["float32, whole", 4 * channels * h * w]];
+}
+
+// Where a cell comes from. A place is {kind, lane, r, c}; a packed byte shows its highest two bits first.
+const unique = (cells) => [...new Map(cells.map((cell) => [cell.join(), cell])).values()];
+
+function windows_behind(m, { kind, lane, r, c }) {
+  const half = size_of(m.pooled);
+  if (kind === "pooled" || kind === "codes") return [[r, c]];
+  if (kind === "packed") {
+    const inside = c === 4 ? range(4).map((k) => 4 * r + k) : [4 * r + 3 - c];
+    return inside.filter((n) => n < half[0] * half[1]).map((n) => [Math.floor(n / half[1]), n % half[1]]);
+  }
+  const own = [[r >> 1, c >> 1]], cells = kind === "upsampled" ? [[1, r, c]] : support(m, r, c);
+  if (kind === "input") return own;
+  const found = unique(cells.flatMap(([, y, x]) => m.lanes[lane].terms[y][x].map(([, i, j]) => [i, j])));
+  return found.length || kind !== "upsampled" ? found : own; // an empty cell shows the window that left it empty
+}
+
+const support = (m, r, c) => kernel_terms([[1, 1, 1], [1, 1, 1], [1, 1, 1]], size_of(m.values), r, c);
+
+/** The cells of every panel that belong to a place: {panel: [[r, c, strong], ...]}. */
+export function trace(m, place) {
+  const { kind, r, c } = place, windows = windows_behind(m, place), lit = {};
+  const add = (panel, y, x, strong = false) => (lit[panel] ??= []).push([y, x, strong]);
+  for (const [i, j] of windows) {
+    for (const [y, x] of window_cells(size_of(m.values), i, j)) add("input", y, x, m.corners[i][j] === corner_of(y, x));
+    for (const panel of ["pooled", "codes"]) add(panel, i, j, true);
+    const n = i * m.pooled[0].length + j;
+    add("packed", n >> 2, 3 - (n & 3), true);
+  }
+  const inside = new Set(windows.map(String));
+  m.lanes.forEach(({ terms }, lane) => {
+    if (kind === "dense" || kind === "error") {
+      for (const [, y, x] of support(m, r, c)) add(`upsampled${lane}`, y, x, terms[y][x].length > 0);
+      for (const panel of ["dense", "error"]) add(panel + lane, r, c, true);
+    } else { // forward: what this value becomes
+      const fed = kind === "upsampled" ? [[r, c]] : positions(size_of(m.values))
+        .filter(([y, x]) => terms[y][x].some(([w, i, j]) => w && inside.has(`${i},${j}`)));
+      for (const [y, x] of fed) add(`upsampled${lane}`, y, x, true);
+      for (const [y, x] of unique(fed.flatMap(([y, x]) => support(m, y, x).map(([, v, u]) => [v, u])))) add(`dense${lane}`, y, x);
+    }
+  });
+  return lit;
+}
+
+// Formulas in words and numbers.
+const minus = (text) => text.replace("-", "−");
+export const show = (x) => minus(String(+x.toFixed(4)));
+const factor = (x) => (x < 0 ? `(${show(x)})` : show(x));
+const spoken_terms = (terms, x) => terms.filter(([w, r, c]) => w && x[r][c])
+  .map(([w, r, c]) => `${factor(w)}·${factor(x[r][c])}`).join(" + ") || "0";
+
+function window_formula({ values, pooled, corners }, i, j) {
+  const inside = window_cells(size_of(values), i, j).map(([r, c]) => values[r][c]), code = corners[i][j];
+  const tie = inside.filter((v) => v === pooled[i][j]).length > 1 ? ", a tie: the first corner wins" : "";
+  return `max(${inside.map(show).join(", ")}) = ${show(pooled[i][j])}, ${CORNERS[code]} = code ${code}${tie}`;
+}
+
+/** One sentence for a place, with its numbers. Rows and columns count from 0, as in Python. */
+export function explain(m, { kind, lane, r, c }) {
+  const i = r >> 1, j = c >> 1, where = `[${r}, ${c}]`, letter = "AB"[lane], one = m.lanes[lane];
+  const bits = (n, width) => n.toString(2).padStart(width, "0");
+  switch (kind) {
+    case "input": {
+      const wins = m.corners[i][j] === corner_of(r, c);
+      return `input${where} = ${show(m.values[r][c])}, ${wins ? "remembered" : "forgotten"}: ${window_formula(m, i, j)}`;
+    }
+    case "pooled": return `pooled${where} = ${window_formula(m, r, c)}`;
+    case "codes": {
+      const n = r * m.pooled[0].length + c, code = m.corners[r][c];
+      return `code${where} = ${code} = bits ${bits(code, 2)}, ${CORNERS[code]}: window ${n} lies in byte ${n >> 2}, bits ` +
+        `${2 * (n & 3) + 1} and ${2 * (n & 3)}`;
+    }
+    case "packed": {
+      const four = range(4).map((k) => (m.codes[r] >> (2 * k)) & 3);
+      return `byte ${r} = ${four.map((code, k) => (k ? `${4 ** k}·${code}` : code)).join(" + ")} = ${m.codes[r]} = ` +
+        `bits ${four.map((code) => bits(code, 2)).reverse().join(" ")}, first window in the lowest bits`;
+    }
+    case "upsampled": {
+      const terms = one.terms[r][c], code = m.corners[i][j], name = `upsampled ${letter}${where}`;
+      const value = show(one.upsampled[r][c]), here = CORNERS[corner_of(r, c)];
+      if (["pooling_indices", "whole_map_added"].includes(one.name))
+        return terms.length ? `${name} = ${value}: code ${code} says ${CORNERS[code]}, which is here`
+          : `${name} = 0: code ${code} says ${CORNERS[code]}, this is ${here}`;
+      if (one.name === "fixed_indices")
+        return terms.length ? `${name} = ${value}: always top-left` : `${name} = 0: always top-left, this is ${here}`;
+      if (one.name === "replication") return `${name} = pooled[${i}, ${j}] = ${value}: the whole window gets it`;
+      return `${name} = ${spoken_terms(terms, m.pooled)} = ${value}`;
+    }
+    case "dense": {
+      const terms = kernel_terms(one.kernel, size_of(m.values), r, c);
+      const zeros = 9 - terms.filter(([w, y, x]) => w && one.upsampled[y][x]).length;
+      if (zeros === 9 && !one.added) return `dense ${letter}${where} = 0: all nine terms are 0`;
+      return `dense ${letter}${where} = ${spoken_terms(terms, one.upsampled)}` +
+        (one.added ? ` + input ${factor(m.values[r][c])}` : "") + ` = ${show(one.dense[r][c])}` +
+        (zeros ? ` (${zeros} of 9 terms are 0)` : "");
+    }
+    case "error":
+      return `error ${letter}${where} = ${factor(one.dense[r][c])} − ${factor(m.values[r][c])} = ${show(one.error[r][c])}`;
+    case "kernel": {
+      const side = [["above ", "", "below "][r] + ["left", "", "right"][c]].join("").trim() || "itself";
+      return `kernel ${letter}${where} = ${show(one.kernel[r][c])}: weighs the upsampled cell ${side}`;
+    }
+    default: return `deconvolution ${letter}${where}: each pooled value, times this weight, is added to its cell of a 4×4 block`;
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------ 2. state
+// What a student chooses lives in the widget's model, so Python sees it; see playground.py for the meaning.
+
+const CHOICES = ["values", "decoders", "kernels", "deconvolutions", "step", "code_view", "brush", "storage_size"];
+export const SIZES = [4, 16], LARGEST = 1e6;
+const MEGAPIXELS = 64, COARSE = 64; // of a picture: the most that is read, and its shorter side after shrinking
+
+const shuffled = (r, c) => { const s = Math.sin(12.9898 * r + 78.233 * c + 4) * 43758.5453; return Math.floor(10 * (s - Math.floor(s))); };
+export const PRESETS = {
+  "thin pole": [(r, c, h, w) => (c === (w >> 2) + Math.floor((r * (w >> 1)) / h) ? 9 : 0),
+    "One pixel wide and leaning. With its codes, copying down rebuilds it; without them no 3×3 kernel can."],
+  "diagonal edge": [(r, c) => (c > r ? 9 : 2), "Only the windows on the edge point away from top-left: the codes draw the edge."],
+  tie: [() => 5, "Four equal numbers in every window: the first corner wins, so every code is 0."],
+  "all-zero windows": [(r, c, h, w) => (c < 2 * (w >> 2) || r < 2 * (h >> 2) ? 0 : shuffled(r, c)),
+    "After ReLU many windows are all zero. They tie, so they always point top-left: codes are not evenly spread."],
+  checkerboard: [(r, c) => ((r + c) % 2 ? 9 : 0),
+    "Each window ties between two nines and keeps the first; the codes know nothing of the other one."],
+  "smooth ramp": [(r, c) => Math.min(9, (r + c) / 2),
+    "Nothing sharp to remember: when both learn their kernel, bilinear, which stores nothing, comes nearer than indices."],
+  noise: [shuffled, "All corners win about equally often, so two bits are needed; three numbers of four are lost all the same."],
+};
+
+const ones = (n, value) => make_map([n, n], () => value);
+export const KERNELS = {
+  identity: [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
+  box: ones(3, 1 / 9), // the mean of nine
+  tent: [[0.25, 0.5, 0.25], [0.5, 1, 0.5], [0.25, 0.5, 0.25]], // sums to 4, as unpooling fills one cell in four
+  "copy down": [[0, 1, 0], [0, 1, 0], [0, 0, 0]],
+  sharpen: [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
+  edge: [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
+};
+const tent = [0.25, 0.75, 0.75, 0.25];
+export const DECONVOLUTIONS = { // the middle of FCN's 8x8, which bilinear initialisation fills; named for what they do
+  bilinear: make_map([4, 4], (u, v) => tent[u] * tent[v]),
+  replication: make_map([4, 4], (u, v) => (u % 3 && v % 3 ? 1 : 0)),
+  "fixed index": make_map([4, 4], (u, v) => (u === 1 && v === 1 ? 1 : 0)),
+};
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const name_of = (value, presets) => Object.keys(presets).find((name) => same(presets[name], value)) ?? "";
+
+const bytes = (n) => `${n.toLocaleString("en")} byte${n === 1 ? "" : "s"}`;
+const STEPS = [ // name, the sentence of the guided tour
+  ["Input", ({ values }) => `A map of ${size_of(values).join(" × ")} numbers, one channel of what an encoder layer puts out. Paint on it.`],
+  ["Pool", ({ values, pooled }) => `Each 2×2 window keeps its largest value: ${values.flat().length} numbers become ${pooled.flat().length}.`],
+  ["Codes", () => "Each window also notes which corner held the maximum: four corners, so two bits. A tie takes the first."],
+  ["Pack", ({ pooled, codes }) => `Four codes share a byte: ${pooled.flat().length} windows take ${bytes(codes.length)}. PyTorch's int64 indices take ${bytes(8 * pooled.flat().length)}.`],
+  ["Upsample", ({ lanes }) => `Back to full size: ${lanes.map((one, n) => `${"AB"[n]} ${DECODERS[one.name].does}`).join("; ")}.`],
+  ["Dense", () => "A 3×3 kernel fills the gaps: each dense cell is a weighted sum of nine cells. SegNet learns these weights."],
+  ["Compare", ({ lanes }) => `${lanes.map((one, n) => `${"AB"[n]} remembers ${bytes(one.remembers)}, mean error ${show(+one.mean_error.toFixed(2))}`).join("; ")}. Point at any cell to see where it came from.`],
+];
+
+/** What is wrong with a map, in words; nothing if it can be shown. */
+export function complaint(x) {
+  const [least, most] = SIZES, fits = (n) => n >= least && n <= most;
+  if (!Array.isArray(x) || !x.length || !x[0]?.length) return "The map is empty. Give 4 to 16 rows and columns of numbers.";
+  if (!fits(x.length) || !fits(x[0].length) || x.some((row) => row.length !== x[0].length))
+    return `A map of ${x.length} × ${x[0].length} does not fit: give ${least} to ${most} rows and columns, all rows alike.`;
+  const [r, c] = positions(size_of(x)).find(([r, c]) => !(Math.abs(x[r][c]) <= LARGEST) || typeof x[r][c] !== "number") ?? [];
+  return r === undefined ? "" : `The map holds ${x[r][c] ?? "NaN"} at row ${r}, column ${c}: give numbers from −1e6 to 1e6.`;
+}
+
+/** A number as people type it: 7, -1.5, 1,5 or 1/4. */
+export function parse_number(text) {
+  const [top, bottom = "1", ...rest] = text.trim().replace("−", "-").replace(",", ".").split("/");
+  const x = top.trim() && bottom.trim() && !rest.length ? Number(top) / Number(bottom) : NaN;
+  if (!(Math.abs(x) <= LARGEST)) throw new Error(`“${text}” is no number up to a million: type one such as 7, −1.5 or 1/4.`);
+  return x;
+}
+
+// ----------------------------------------------------------------------------------------------------- 3. panels
+
+function h(tag, attributes = {}, ...children) {
+  const el = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
+    else if (value !== false) el.setAttribute(name, value);
+  }
+  el.append(...children);
+  return el;
+}
+
+const VIRIDIS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725"]
+  .map((hex) => [0, 2, 4].map((k) => parseInt(hex.slice(k, k + 2), 16)));
+const PAINTS = range(101).map((n) => { // percent of the scale -> background and text
+  const at = n / 12.5, low = Math.min(7, Math.floor(at));
+  const rgb = range(3).map((k) => Math.round(VIRIDIS[low][k] + (at - low) * (VIRIDIS[low + 1][k] - VIRIDIS[low][k])));
+  return `background-color:rgb(${rgb});color:${rgb[0] * 0.3 + rgb[1] * 0.59 + rgb[2] * 0.11 > 110 ? "#000" : "#fff"}`;
+});
+const percent = (t) => Math.round(100 * Math.min(1, Math.max(0, t))) || 0;
+
+/** A number in a few characters, for a cell. */
+export function short(x, most = 4) {
+  const text = [2, 1, 0].map((digits) => minus(String(+x.toFixed(digits)).replace(/^(-?)0\./, "$1."))).find((s) => s.length <= most);
+  return text ?? minus(x.toExponential(0).replace("e+", "e"));
+}
+
+/** A grid of cells: one stop for the Tab key, arrow keys inside. */
+class Grid {
+  constructor(kind, label, { lane = 0, edit = null } = {}) {
+    Object.assign(this, { kind, lane, edit, label, cells: [], drawn: [], lit: [], stop: null });
+    this.el = h("div", { class: `grid ${kind}${edit ? " editable" : ""}`, role: "grid", "aria-readonly": String(!edit) });
+  }
+
+  /** look(r, c) -> {text, style, mark, label} */
+  draw([rows, cols], look) {
+    if (this.cells.length !== rows || this.cells[0].length !== cols) this.build(rows, cols);
+    positions([rows, cols]).forEach(([r, c]) => {
+      const { text = "", style = "", mark = "", label = "" } = look(r, c), key = [text, style, mark, label].join("|");
+      if (this.drawn[r][c] === key) return; // touch only what changed: this is what keeps an edit within a frame
+      this.drawn[r][c] = key;
+      const cell = this.cells[r][c];
+      cell.textContent = text;
+      cell.style.cssText = style;
+      cell.dataset.mark = mark;
+      cell.classList.toggle("long", text.length > 3);
+      if (label) cell.setAttribute("aria-label", label);
+    });
+  }
+
+  build(rows, cols) {
+    this.cells = make_map([rows, cols], (r, c) => {
+      const cell = h("div", { class: "cell", role: "gridcell", tabindex: -1 });
+      return Object.assign(cell, { place: { kind: this.kind, lane: this.lane, r, c }, grid: this });
+    });
+    this.drawn = make_map([rows, cols], () => null);
+    this.lit = [];
+    this.el.style.setProperty("--cols", cols);
+    this.el.setAttribute("aria-label", `${this.label}, ${rows} by ${cols}`);
+    this.el.replaceChildren(...this.cells.map((row) => h("div", { role: "row" }, ...row)));
+    this.take_stop(0, 0);
+  }
+
+  take_stop(r, c) {
+    this.stop?.setAttribute("tabindex", -1);
+    this.stop = this.cells[Math.min(r, this.cells.length - 1)][Math.min(c, this.cells[0].length - 1)];
+    this.stop.setAttribute("tabindex", 0);
+    return this.stop;
+  }
+
+  light(cells = [], here = null) {
+    this.lit.forEach((cell) => cell.classList.remove("lit", "strong", "here"));
+    this.lit = cells.map(([r, c, strong]) => {
+      this.cells[r][c].classList.add("lit", ...(strong ? ["strong"] : []));
+      return this.cells[r][c];
+    });
+    if (here) this.lit.push(here), here.classList.add("here");
+  }
+
+  /** The cell under a pointer, from its coordinates alone. */
+  under({ clientX, clientY }) {
+    const box = this.el.getBoundingClientRect();
+    const r = Math.floor(((clientY - box.top) / box.height) * this.cells.length);
+    return this.cells[r]?.[Math.floor(((clientX - box.left) / box.width) * this.cells[0].length)];
+  }
+
+  /** Type a number into a cell, as in a spreadsheet. */
+  open(cell, start, complain) {
+    const { r, c } = cell.place, entry = h("input", { class: "entry", "aria-label": "number", autocomplete: "off" });
+    let closed = false;
+    const close = (keep) => {
+      if (closed) return;
+      closed = true;
+      entry.remove();
+      if (!keep || !entry.value.trim()) return;
+      try { this.edit(r, c, parse_number(entry.value)); } catch (error) { complain(error.message); }
+    };
+    entry.value = start;
+    entry.addEventListener("blur", () => close(true));
+    entry.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key !== "Enter" && event.key !== "Escape") return;
+      close(event.key === "Enter");
+      cell.focus();
+    });
+    cell.append(entry);
+    entry.focus();
+    if (start.length > 1) entry.select();
+  }
+}
+
+/** A picture from the student's own disk, shrunk; a frame on it cuts the patch that becomes the input. */
+class Picture {
+  constructor(take) {
+    this.take = take;
+    this.frame = h("div", { class: "frame" });
+    this.canvas = h("canvas");
+    this.el = h("div", { class: "picture", tabindex: 0, role: "group", hidden: "",
+      "aria-label": "Picture: arrow keys move the frame that is cut out",
+      onpointerdown: (event) => this.follow(event),
+      onpointermove: (event) => event.buttons && this.follow(event),
+      onkeydown: (event) => {
+        const [down, right] = MOVES[event.key] ?? [];
+        if (down === undefined) return;
+        event.preventDefault();
+        event.stopPropagation();
+        this.cut(this.row + down, this.col + right);
+      } }, this.canvas, this.frame);
+  }
+
+  /** Resolves to a message for the student, empty if all is well. */
+  async read(file) {
+    const url = URL.createObjectURL(file), image = new Image();
+    try {
+      image.src = url;
+      await new Promise((done, fail) => Object.assign(image, { onload: done, onerror: fail }));
+      const { naturalWidth: w, naturalHeight: h } = image, million = (w * h) / 1e6;
+      if (million > MEGAPIXELS)
+        return `${file.name} is ${w} × ${h}, ${Math.round(million)} megapixels: make it smaller first, up to ${MEGAPIXELS}.`;
+      const shrink = COARSE / Math.min(w, h);
+      [this.canvas.width, this.canvas.height] = [w, h].map((n) => Math.max(SIZES[1], Math.min(8 * COARSE, Math.round(n * shrink))));
+      const pen = this.canvas.getContext("2d", { willReadFrequently: true });
+      pen.fillStyle = "#fff"; // behind what is transparent
+      pen.fillRect(0, 0, this.canvas.width, this.canvas.height);
+      pen.imageSmoothingQuality = "high";
+      pen.drawImage(image, 0, 0, this.canvas.width, this.canvas.height);
+      this.el.hidden = false;
+      this.cut(this.canvas.height >> 1, this.canvas.width >> 1);
+      return "";
+    } catch {
+      return `${file.name} cannot be read as a picture: choose a PNG, JPEG or WebP file.`;
+    } finally {
+      URL.revokeObjectURL(url);
+    }
+  }
+
+  follow(event) {
+    const box = this.canvas.getBoundingClientRect(), scale = this.canvas.width / box.width, [h, w] = this.size();
+    this.cut(Math.round((event.clientY - box.top) * scale - h / 2), Math.round((event.clientX - box.left) * scale - w / 2));
+  }
+
+  /** Grey values from 0 (black) to 9 (white), in tenths. */
+  cut(row, col) {
+    const [h, w] = this.size(), { width, height } = this.canvas;
+    this.row = Math.min(height - h, Math.max(0, row));
+    this.col = Math.min(width - w, Math.max(0, col));
+    Object.entries({ left: this.col / width, top: this.row / height, width: w / width, height: h / height })
+      .forEach(([side, share]) => { this.frame.style[side] = `${100 * share}%`; });
+    const { data } = this.canvas.getContext("2d").getImageData(this.col, this.row, w, h);
+    const grey = (k) => 0.299 * data[k] + 0.587 * data[k + 1] + 0.114 * data[k + 2];
+    this.take(make_map([h, w], (r, c) => Math.round((90 * grey(4 * (r * w + c))) / 255) / 10));
+  }
+}
+
+const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], Home: [0, -99], End: [0, 99] };
+const ARROW = [225, 315, 135, 45]; // code -> degrees that turn an arrow pointing right into its corner
+
+// ----------------------------------------------------------------------------------------------------- 4. wiring
+
+function render({ model, el }) {
+  let state = {}, maps = null, place = null, painting = null, sending = 0;
+
+  // State goes through the model, so every view of it, and Python, follow.
+  const change = (changes) => {
+    notice.textContent = "";
+    for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    send_soon();
+  };
+  const replace = (list, n, value) => list.map((old, k) => (k === n ? value : old));
+  const with_cell = (x, r, c, value) => replace(x, r, replace(x[r], c, value));
+  const complain = (message) => { notice.textContent = message; };
+
+  /** Tell Python after the frame is painted: what was chosen, and what came out. */
+  function send_soon() {
+    clearTimeout(sending);
+    sending = setTimeout(() => {
+      const { pooled, corners, codes, lanes } = maps, results = { pooled, corners, codes };
+      for (const name of ["upsampled", "dense", "error"]) results[name] = lanes.map((one) => one[name]);
+      for (const [name, value] of Object.entries(results)) model.set(name, value);
+      model.save_changes();
+    }, 30);
+  }
+
+  // The parts of the page, in the order of the flow.
+  const edit_values = (r, c, value) => change({ values: with_cell(state.values, r, c, value) });
+  const edit_weights = (trait, n) => (r, c, value) =>
+    change({ [trait]: replace(state[trait], n, with_cell(state[trait][n], r, c, value)) });
+  const input = new Grid("input", "Input", { edit: edit_values });
+  const pooled = new Grid("pooled", "Pooled values"), codes = new Grid("codes", "Codes");
+  const packed = new Grid("packed", "Packed bytes");
+  const select = (label, options, onchange) => h("select", { "aria-label": label, onchange: (event) => onchange(event.target.value) },
+    ...Object.entries(options).map(([value, text]) => h("option", { value }, text)));
+  const names = (presets, ...more) => Object.fromEntries([["", "learnt or own"], ...[...Object.keys(presets), ...more].map((name) => [name, name])]);
+  const LEARN = "learn it here";
+
+  const lanes = range(2).map((n) => {
+    const set = (trait, value) => value && change({ [trait]: replace(state[trait], n, value) });
+    const pick_decoder = (name) => { // a map that upsampling has filled needs no kernel, a sparse one does
+      const before = fills(state.decoders[n]), kernel = fills(name) === before ? state.kernels[n] : KERNELS[before ? "tent" : "identity"];
+      change({ decoders: replace(state.decoders, n, name), kernels: replace(state.kernels, n, kernel) });
+    };
+    const pick_kernel = (name) => set("kernels", name === LEARN ? learn_kernel(maps.lanes[n], state.values) : KERNELS[name]);
+    const pick_deconvolution = (name) =>
+      set("deconvolutions", name === LEARN ? learn_deconvolution(maps.pooled, state.values) : DECONVOLUTIONS[name]);
+    const letter = "AB"[n], labels = Object.fromEntries(Object.entries(DECODERS).map(([name, { label }]) => [name, label]));
+    const lane = {
+      decoder: select(`Decoding ${letter}`, labels, pick_decoder),
+      preset: select(`3×3 kernel ${letter}`, names(KERNELS, LEARN), pick_kernel),
+      deconvolution_preset: select(`4×4 deconvolution kernel ${letter}`, names(DECONVOLUTIONS, LEARN), pick_deconvolution),
+      upsampled: new Grid("upsampled", `Upsampled ${letter}`, { lane: n }),
+      kernel: new Grid("kernel", `3×3 kernel ${letter}`, { lane: n, edit: edit_weights("kernels", n) }),
+      deconvolution: new Grid("deconvolution", `4×4 deconvolution kernel ${letter}`, { lane: n, edit: edit_weights("deconvolutions", n) }),
+      dense: new Grid("dense", `Dense ${letter}`, { lane: n }),
+      error: new Grid("error", `Error ${letter}`, { lane: n }),
+      score: h("p", { class: "score" }),
+    };
+    lane.learnt = h("div", { class: "weights" }, "Deconvolution", lane.deconvolution_preset, lane.deconvolution.el);
+    lane.added = h("span", {}, " + input");
+    lane.el = h("section", { class: "lane", "aria-label": `Lane ${letter}` },
+      h("header", { "data-step": 5 }, h("b", { class: "badge" }, letter), lane.decoder, lane.score),
+      panel(5, "Upsampled", lane.upsampled.el),
+      panel(6, "Kernel 3×3", h("div", { class: "weights" }, lane.preset, lane.kernel.el), lane.learnt),
+      panel(6, h("span", {}, "Dense", lane.added), lane.dense.el), panel(7, "Error, dense − input", lane.error.el));
+    return lane;
+  });
+  const grids = [input, pooled, codes, packed, ...lanes.flatMap((l) => [l.upsampled, l.kernel, l.deconvolution, l.dense, l.error])];
+
+  function panel(step, title, ...content) {
+    return h("figure", { class: "panel", "data-step": step }, h("figcaption", {}, h("i", {}, step), title), ...content);
+  }
+
+  const rows_field = size_field("rows", 0), cols_field = size_field("columns", 1);
+  function size_field(label, axis) {
+    return h("input", { type: "number", min: SIZES[0], max: SIZES[1], "aria-label": label, onchange: (event) => {
+      const n = Number(event.target.value), size = replace(size_of(state.values), axis, n);
+      if (!Number.isInteger(n) || n < SIZES[0] || n > SIZES[1]) {
+        refresh();
+        return complain(`${event.target.value || "Nothing"} ${label} cannot be shown: choose ${SIZES[0]} to ${SIZES[1]}.`);
+      }
+      const preset = PRESETS[input_preset.value]?.[0]; // a preset is drawn anew, a painting is cut or grown
+      change({ values: make_map(size, (r, c) => (preset ? preset(r, c, ...size) : state.values[r]?.[c] ?? 0)) });
+    } });
+  }
+  const input_preset = select("Input preset", names(PRESETS), (name) =>
+    name && change({ values: make_map(size_of(state.values), (r, c) => PRESETS[name][0](r, c, ...size_of(state.values))) }));
+  const picture = new Picture((values) => change({ values }));
+  picture.size = () => size_of(state.values);
+  const read_file = async (file) => complain(await picture.read(file));
+  const file_field = h("input", { type: "file", accept: "image/*", hidden: "", onchange: (event) => {
+    if (event.target.files[0]) read_file(event.target.files[0]);
+    event.target.value = "";
+  } });
+  const own_brush = h("input", { class: "own", "aria-label": "any brush value", placeholder: "any", onchange: (event) => {
+    try { change({ brush: parse_number(event.target.value) }); } catch (error) { complain(error.message); }
+  } });
+  const brushes = range(10).map((value) => h("button", { type: "button", "aria-pressed": "false",
+    "aria-label": value ? `brush ${value}` : "brush 0, erase", onclick: () => change({ brush: value }) }, value || "0"));
+  const code_views = Object.entries({ arrows: "↖\ufe0e", numbers: "3", bits: "11" }).map(([view, sign]) =>
+    h("button", { type: "button", title: view, "aria-label": view, onclick: () => change({ code_view: view }) }, sign));
+
+  const size_fields = ["maps", "rows", "columns"].map((label, axis) => h("input", { type: "number", min: 1, "aria-label": label,
+    onchange: (event) => {
+      const n = Number(event.target.value);
+      if (Number.isInteger(n) && n >= 1 && n <= LARGEST) return change({ storage_size: replace(state.storage_size, axis, n) });
+      refresh();
+      complain(`${event.target.value || "Nothing"} ${label} cannot be stored: type a whole number from 1 to a million.`);
+    } }));
+  const storage_rows = h("tbody");
+  const storage_panel = h("figure", { class: "panel storage", "data-step": 4 },
+    h("figcaption", {}, "To remember ", size_fields[0], "maps of ", size_fields[1], "×", size_fields[2]),
+    h("table", {}, h("thead", {}, h("tr", {}, ...["", "this grid", "these maps", "ratio"].map((text) => h("th", {}, text)))), storage_rows));
+
+  const steps = STEPS.map(([name], n) => h("button", { type: "button", onclick: () => change({ step: n + 1 }) }, h("i", {}, n + 1), name));
+  const go = (by) => change({ step: Math.min(STEPS.length, Math.max(1, state.step + by)) });
+  const back = h("button", { type: "button", onclick: () => go(-1) }, "‹ Back"), next = h("button", { type: "button", onclick: () => go(1) }, "Next ›");
+  const sentence = h("p", { class: "sentence", "aria-live": "polite" }), lesson = h("p", { class: "lesson" });
+  const formula = h("output", { class: "formula", "aria-live": "polite" }), notice = h("p", { class: "notice", role: "alert" });
+  const large = h("button", { type: "button", class: "enlarge", "aria-pressed": "false", onclick: () => {
+    large.setAttribute("aria-pressed", root.classList.toggle("large"));
+    fit();
+  } }, "Large");
+
+  const root = h("div", { class: "segnet-playground", role: "group", "aria-label": "Pooling-index playground" },
+    h("nav", { class: "steps", "aria-label": "Steps" }, back, h("ol", {}, ...steps.map((step) => h("li", {}, step))), next),
+    sentence,
+    h("div", { class: "tools" },
+      h("label", {}, "Input", input_preset), h("label", {}, "size", rows_field, "×", cols_field),
+      h("button", { type: "button", onclick: () => file_field.click() }, "Picture…"), file_field,
+      h("button", { type: "button", onclick: () => change({ values: state.values.map((row) => row.map(() => 0)) }) }, "Clear"), large, lesson),
+    notice, formula,
+    h("div", { class: "flow" },
+      h("div", { class: "source" }, panel(1, "Input", input.el,
+        h("div", { class: "brushes", role: "group", "aria-label": "Brush" }, ...brushes, own_brush), picture.el)),
+      h("div", { class: "memory" }, panel(2, "Pooled", pooled.el),
+        panel(3, h("span", {}, "Codes", h("span", { class: "views", role: "group", "aria-label": "show codes as" }, ...code_views)), codes.el),
+        panel(4, "Packed bytes", packed.el)),
+      h("div", { class: "lanes" }, ...lanes.map((lane) => lane.el)), storage_panel));
+
+  // Drawing: compute everything, touch only the cells that changed.
+  function refresh() {
+    const chosen = Object.fromEntries(CHOICES.map((name) => [name, model.get(name)]));
+    const wrong = complaint(chosen.values);
+    if (wrong) { // keep the last good map, here and in Python
+      model.set("values", maps ? state.values : make_map([8, 8], PRESETS["thin pole"][0]));
+      return complain(`${wrong} The last good map stays.`);
+    }
+    state = chosen;
+    maps = compute(state);
+    const { values, corners } = maps, size = size_of(values), half = size_of(maps.pooled), flat = values.flat();
+    const low = Math.min(0, ...flat), top = Math.max(...flat), high = top <= 9 && flat.every(Number.isInteger) ? 9 : Math.max(top, low + 1e-9);
+    const paint = (x) => PAINTS[percent((x - low) / (high - low))];
+    const valued = (x) => (r, c) => ({ text: short(x[r][c]), style: paint(x[r][c]) });
+    const weight = (x) => (r, c) => ({ text: short(x[r][c]) });
+
+    input.draw(size, valued(values));
+    pooled.draw(half, valued(maps.pooled));
+    codes.draw(half, (i, j) => {
+      const code = corners[i][j], text = { arrows: "", numbers: String(code), bits: code.toString(2).padStart(2, "0") }[state.code_view];
+      return { text, mark: text ? "" : "arrow", style: text ? "" : `--turn:${ARROW[code]}deg`, label: `code ${code}, ${CORNERS[code]}` };
+    });
+    packed.el.classList.toggle("many", maps.codes.length > 8);
+    packed.draw([maps.codes.length, 5], (k, s) => (s === 4 ? { text: String(maps.codes[k]), mark: "byte" }
+      : { text: ((maps.codes[k] >> (6 - 2 * s)) & 3).toString(2).padStart(2, "0"), mark: 4 * k + 3 - s < corners.flat().length ? "" : "unused" }));
+    lanes.forEach((lane, n) => {
+      const one = maps.lanes[n];
+      lane.upsampled.draw(size, (r, c) => (one.terms[r][c].length ? valued(one.upsampled)(r, c) : { mark: "empty" }));
+      lane.kernel.draw([3, 3], weight(one.kernel));
+      lane.deconvolution.draw([4, 4], weight(state.deconvolutions[n]));
+      lane.dense.draw(size, valued(one.dense));
+      lane.error.draw(size, (r, c) => {
+        const e = one.error[r][c], text = short(e, 3);
+        return { text: e > 0 && text !== "0" ? `+${text}` : text, mark: e > 0 ? "over" : "under", style: `--share:${percent(Math.abs(e) / (high - low))}%` };
+      });
+      lane.decoder.value = one.name;
+      lane.preset.value = name_of(one.kernel, KERNELS);
+      lane.deconvolution_preset.value = name_of(state.deconvolutions[n], DECONVOLUTIONS);
+      lane.added.hidden = !one.added;
+      lane.learnt.hidden = one.name !== "learnt_deconvolution";
+      lane.score.replaceChildren(h("span", {}, "remembers ", h("b", {}, bytes(one.remembers))),
+        h("span", {}, "mean |error| ", h("b", {}, one.mean_error.toFixed(2))));
+    });
+
+    const drawn = Object.fromEntries(Object.entries(PRESETS).map(([name, [f]]) => [name, make_map(size, (r, c) => f(r, c, ...size))]));
+    input_preset.value = name_of(values, drawn);
+    lesson.textContent = PRESETS[input_preset.value]?.[1] ?? "";
+    [rows_field.value, cols_field.value] = size;
+    brushes.forEach((button, value) => {
+      button.setAttribute("aria-pressed", String(value === state.brush));
+      button.style.cssText = paint(value);
+    });
+    own_brush.value = brushes[state.brush] ? "" : show(state.brush);
+    code_views.forEach((button) => button.setAttribute("aria-pressed", String(button.title === state.code_view)));
+    size_fields.forEach((field, axis) => { field.value = state.storage_size[axis]; });
+    const here = storage([1, ...size]), there = storage(state.storage_size), most = Math.max(...there.map(([, n]) => n));
+    storage_rows.replaceChildren(...there.map(([what, n], k) => h("tr", {}, h("th", { scope: "row" }, what), h("td", {}, here[k][1].toLocaleString("en")),
+      h("td", {}, n.toLocaleString("en"), h("div", { class: "bar", style: `width:${(100 * n) / most}%` })),
+      h("td", {}, `${show(+(n / there[0][1]).toFixed(1))}×`))));
+
+    steps.forEach((step, n) => step.toggleAttribute("aria-current", n + 1 === state.step));
+    [back.disabled, next.disabled] = [state.step === 1, state.step === STEPS.length];
+    sentence.textContent = STEPS[state.step - 1][1](maps);
+    root.querySelectorAll("[data-step]").forEach((part) => {
+      part.inert = Number(part.dataset.step) > state.step;
+      part.classList.toggle("now", Number(part.dataset.step) === state.step && state.step < STEPS.length);
+    });
+    root.classList.toggle("scored", state.step === STEPS.length);
+    if (size.join() !== root.dataset.size) root.dataset.size = size.join(), fit();
+    point(place);
+  }
+
+  /** Light up where a cell comes from, and say it. */
+  function point(to) {
+    const cell = to && grids.find((grid) => grid.kind === to.kind && grid.lane === to.lane)?.cells[to.r]?.[to.c];
+    place = cell ? to : null;
+    const lit = cell && cell.grid.kind !== "kernel" && cell.grid.kind !== "deconvolution" ? trace(maps, to) : {};
+    for (const grid of grids) grid.light(lit[grid.kind + (["upsampled", "dense", "error"].includes(grid.kind) ? grid.lane : "")], grid === cell?.grid ? cell : null);
+    formula.textContent = cell ? explain(maps, to) : "Point at a cell, or move to it with the Tab and arrow keys: its formula stands here.";
+  }
+
+  /** The largest cells that fit: all in one row if they stay readable, else the decodings below, else one column. */
+  function fit() {
+    const cols = state.values[0].length, width = root.clientWidth - 32, biggest = (needs) =>
+      range(33).map((n) => 48 - n).find((cell) => needs(cell) <= width) ?? 0;
+    const lane = (cell) => 3 * cols * cell + Math.max(4 * cell, 120) + 80; // its maps, its kernel, the gaps
+    const wide = biggest((cell) => lane(cell) + cols * cell + Math.max((cols + 1) * cell / 2, maps.codes.length > 8 ? 270 : 144) + 62), medium = biggest(lane);
+    const layout = wide >= 23 && !root.classList.contains("large") ? "wide" : medium >= 19 ? "medium" : "narrow";
+    const cell = { wide, medium, narrow: Math.floor(width / Math.max(cols, 5)) }[layout];
+    root.dataset.layout = layout;
+    root.style.setProperty("--cell", `${Math.min(48, cell)}px`);
+  }
+
+  // Pointer: paint on the input, type into kernels, point at anything.
+  const cell_at = (event) => event.target.closest?.(".cell");
+  function paint(event) {
+    const strokes = (event.getCoalescedEvents?.() ?? []).concat(event).map((e) => input.under(e)?.place).filter(Boolean);
+    if (!strokes.length) return;
+    place = strokes.at(-1);
+    const values = strokes.reduce((x, { r, c }) => (x[r][c] === painting ? x : with_cell(x, r, c, painting)), state.values);
+    if (values !== state.values) change({ values });
+    else point(place);
+  }
+  input.el.addEventListener("pointerdown", (event) => {
+    if (event.target.matches(".entry") || !input.under(event)) return;
+    painting = event.button === 2 || event.shiftKey ? 0 : state.brush;
+    input.el.setPointerCapture(event.pointerId);
+    input.take_stop(...Object.values(input.under(event).place).slice(2)).focus({ preventScroll: true });
+    paint(event);
+  });
+  input.el.addEventListener("pointermove", (event) => painting !== null && paint(event));
+  for (const end of ["pointerup", "pointercancel"]) input.el.addEventListener(end, () => { painting = null; });
+  input.el.addEventListener("contextmenu", (event) => event.preventDefault());
+  input.el.addEventListener("dblclick", (event) => { const cell = input.under(event); if (cell) start_typing(cell); });
+  root.addEventListener("click", (event) => {
+    const cell = cell_at(event);
+    if (cell?.grid.edit && cell.grid !== input && !event.target.matches(".entry")) start_typing(cell);
+  });
+  root.addEventListener("pointerover", (event) => { if (painting === null && cell_at(event)) point(cell_at(event).place); });
+  root.addEventListener("pointerleave", () => painting === null && point(root.querySelector(".cell:focus")?.place ?? null));
+  root.addEventListener("focusin", (event) => {
+    const cell = cell_at(event);
+    if (cell) cell.grid.take_stop(cell.place.r, cell.place.c), point(cell.place);
+  });
+  const value_at = ({ grid, place: { r, c } }) => (grid === input ? state.values : grid.kind === "kernel"
+    ? state.kernels[grid.lane] : state.deconvolutions[grid.lane])[r][c];
+  const start_typing = (cell, start = String(+value_at(cell).toFixed(4))) => cell.grid.open(cell, start, complain);
+
+  // Keyboard: arrows move, digits write, Enter types any number, Space paints. A presenter's clicker pages through the steps.
+  root.addEventListener("keydown", (event) => {
+    const cell = cell_at(event), { key } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (key === "PageDown" || key === "PageUp") go(key === "PageDown" ? 1 : -1);
+    else if (!cell) return;
+    else if (MOVES[key]) {
+      const { grid, place: { r, c } } = cell, [down, right] = MOVES[key];
+      grid.take_stop(Math.max(0, r + down), Math.max(0, c + right)).focus();
+    } else if (!cell.grid.edit) return;
+    else if (/^\d$/.test(key)) cell.grid.edit(cell.place.r, cell.place.c, Number(key));
+    else if (key === "Backspace" || key === "Delete") cell.grid.edit(cell.place.r, cell.place.c, 0);
+    else if (key === " " && cell.grid === input) input.edit(cell.place.r, cell.place.c, state.brush);
+    else if (key === "Enter" || key === "F2") start_typing(cell);
+    else if (key === "-" || key === ".") start_typing(cell, key);
+    else return;
+    event.preventDefault();
+    event.stopPropagation(); // JupyterLab has plans of its own for single keys
+  });
+  root.addEventListener("dragover", (event) => { event.preventDefault(); event.stopPropagation(); });
+  root.addEventListener("drop", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.dataTransfer.files[0]) read_file(event.dataTransfer.files[0]);
+    else complain("What was dropped is no file: drop a picture from your disk, or press Picture….");
+  });
+
+  el.append(root);
+  const events = CHOICES.map((name) => `change:${name}`);
+  for (const event of events) model.on(event, refresh);
+  const watch = new ResizeObserver(fit);
+  refresh();
+  watch.observe(root);
+  send_soon();
+  return () => {
+    clearTimeout(sending);
+    watch.disconnect();
+    for (const event of events) model.off(event, refresh);
+  };
+}
+
+export default { render };
