@@ -52,7 +52,7 @@ class ClassCounts(NamedTuple):
     """Pixels of a data set, by class; counted once, divided last."""
 
     pixels: Tensor  # (K,) int64: pixels of class c
-    pixels_where_present: Tensor  # (K,) int64: all labelled pixels of the images in which c occurs
+    pixels_where_present: Tensor  # (K,) int64: all pixels, void too, of the images in which c occurs
 
     @property
     def share(self) -> Tensor:
@@ -70,7 +70,7 @@ def count_classes(data) -> ClassCounts:
     Returns
     -------
     ClassCounts
-        Void pixels count nowhere.
+        Void is no class; its pixels count only towards the size of an image.
     """
     k = data.num_classes
     pixels, present = torch.zeros(k, dtype=torch.int64), torch.zeros(k, dtype=torch.int64)
@@ -78,7 +78,7 @@ def count_classes(data) -> ClassCounts:
         label = data[i].label
         counts = torch.bincount(label[label != data.ignore_index], minlength=k)
         pixels += counts
-        present += counts.sum() * (counts > 0)
+        present += label.numel() * (counts > 0)
     return ClassCounts(pixels, present)
 
 
