@@ -78,7 +78,7 @@ def test_weights_of_camvid(camvid):
     eigen = [0.2793, 0.2017, 4.7865, 0.1490, 1.0, 0.4217, 3.8467, 1.9736, 0.7889, 6.3747, 8.8587]
     whole = [0.2663, 0.1929, 4.564, 0.1417, 1.0, 0.4614, 3.8248, 3.9814, 0.7648, 7.0182, 15.3816]
     torch.testing.assert_close(median_frequency_weights(counts), torch.tensor(eigen), rtol=0, atol=6e-5)
-    torch.testing.assert_close(median_frequency_weights(counts, whole_set=True), torch.tensor(whole), rtol=0, atol=6e-5)
+    torch.testing.assert_close(median_frequency_weights(counts, whole_set=True), torch.tensor(whole), rtol=0, atol=3e-4)
 
 
 def test_named_balancings():
