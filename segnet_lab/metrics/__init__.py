@@ -1,0 +1,37 @@
+"""Scores of label maps: G, C, mIoU from one confusion matrix, and boundary F1 under four named conventions."""
+
+from segnet_lab.metrics.boundary import (
+    CONVENTIONS,
+    BoundaryMatches,
+    BoundaryScores,
+    Convention,
+    boundary_f1,
+    boundary_map,
+    boundary_matches,
+    boundary_scores,
+)
+from segnet_lab.metrics.confusion import confusion_matrix, scores_from_confusion
+from segnet_lab.metrics.matching import tolerance_pixels
+
+__all__ = [
+    "CONVENTIONS",
+    "BoundaryMatches",
+    "BoundaryScores",
+    "Convention",
+    "SegmentationScores",
+    "boundary_f1",
+    "boundary_map",
+    "boundary_matches",
+    "boundary_scores",
+    "confusion_matrix",
+    "scores_from_confusion",
+    "tolerance_pixels",
+]
+
+
+def __getattr__(name: str):
+    if name == "SegmentationScores":  # torchmetrics takes more than a second to import: only those who use it wait
+        from segnet_lab.metrics.scores import SegmentationScores
+
+        return SegmentationScores
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,483 @@
+"""Boundary F1 (BF): do the boundaries of each class lie where they should?
+
+The measure of Section 3.3: per image and class, precision and recall of boundary pixels within a small distance; their
+harmonic mean F1; the mean over the classes of an image, then over images. Behind the three letters stand four published
+rules, and the same masks score 69 or 88 depending on which one is used. `CONVENTIONS` names them:
+
+    name            matching    boundary  classes that count         void    tolerance
+    paper           one to one  seg2bdry  of the truth               masked  at most
+    authors_script  one to one  seg2bdry  of either map              kept    at most
+    csurka          distance    inner     of the truth               kept    at most
+    matlab          distance    inner     of both maps               erased  below
+
+What holds under all of them. A class counts in an image when its boundary has a pixel there: a class that fills the
+whole image has none under "seg2bdry". Precision is 0 when the prediction has no boundary of a class, recall when the
+truth has none, F1 when either is 0. An image without any class that counts is left out of the mean; without any image
+left, BF is nan.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from segnet_lab.metrics.labels import as_array, read_pair
+from segnet_lab.metrics.matching import dilate, disk, pair, tolerance_pixels
+
+# --------------------------------------------------------------------------------------------------
+# What is a boundary. `low` is a map, or bit planes, with 0 in void, `high` the same with 1 in void: an OR over `low`
+# and an AND over `high` see only pixels that are known.
+
+
+def _seg2bdry(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    some, every = low.copy(), high.copy()
+    some[:, :-1] |= low[:, 1:]
+    some[:-1] |= some[1:]
+    every[:, :-1] &= high[:, 1:]
+    every[:-1] &= every[1:]
+    return some & ~every
+
+
+def _inner(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    around = np.pad(high, 1)
+    return low & ~(around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:])
+
+
+BOUNDARIES: dict[str, Callable] = {"seg2bdry": _seg2bdry, "inner": _inner}
+PRESENT: dict[str, Callable] = {  # boundary pixels of the prediction and of the truth -> does the class count?
+    "target": lambda pred, target: target > 0,
+    "either": lambda pred, target: (pred > 0) | (target > 0),
+    "both": lambda pred, target: (pred > 0) & (target > 0),
+}
+CHOICES = {
+    "matching": ("one_to_one", "distance"),
+    "boundary": tuple(BOUNDARIES),
+    "present": tuple(PRESENT),
+    "void": ("masked", "kept", "erased"),
+    "strict": (False, True),
+}
+
+
+@dataclass(frozen=True)
+class Convention:
+    """The rules behind a BF score.
+
+    Attributes
+    ----------
+    matching : {"one_to_one", "distance"}
+        "one_to_one": each boundary pixel is matched with at most one of the other map, as many as possible
+        (`correspondPixels` of the Berkeley benchmark, which looks at the 6 nearest candidates only and so may find up
+        to 0.3 % fewer). "distance": a pixel is matched when any boundary pixel of the other map is near; never lower.
+    boundary : {"seg2bdry", "inner"}
+        "seg2bdry", the Berkeley benchmark's with 'imageSize': pixel (i, j) when the 2x2 block that starts there holds
+        the class and something else; in the last row and column the 1x2 or 2x1 block. It marks pixels on both sides of
+        an edge, and the image frame is no boundary. "inner": a pixel of the class with one of its 4 neighbours outside
+        of it; beyond the frame is outside.
+    present : {"target", "either", "both"}
+        Which classes count in an image: those with a boundary in the truth, in either map, in both (a class that the
+        prediction misses then goes unpunished).
+    void : {"masked", "kept", "erased"}
+        Pixels that the truth calls void. "masked": they take part in neither map, and a boundary runs only between
+        known pixels. "kept": they are no class, so classes end there, and the prediction is judged there too. "erased":
+        the prediction is made void there as well, so that both maps share the outline of void.
+    strict : bool
+        Whether a distance must be below the tolerance rather than at most the tolerance.
+    """
+
+    matching: str = "one_to_one"
+    boundary: str = "seg2bdry"
+    present: str = "target"
+    void: str = "masked"
+    strict: bool = False
+
+    def __post_init__(self):
+        for field in fields(self):
+            value, known = getattr(self, field.name), CHOICES[field.name]
+            if value not in known:
+                raise ValueError(f"unknown {field.name} {value!r}. Known: {', '.join(map(str, known))}")
+
+
+CONVENTIONS = {
+    "paper": Convention("one_to_one", "seg2bdry", "target", "masked"),  # Section 3.3
+    "authors_script": Convention("one_to_one", "seg2bdry", "either", "kept"),  # SegNet-Tutorial, computeBFmeasure.m
+    "csurka": Convention("distance", "inner", "target", "kept"),  # Csurka et al., BMVC 2013
+    "matlab": Convention("distance", "inner", "both", "erased", strict=True),  # bfscore, evaluateSemanticSegmentation
+}
+
+
+def find_convention(
+    convention: str | Convention,
+    matching: str | None = None,
+    boundary: str | None = None,
+    present: str | None = None,
+    void: str | None = None,
+    strict: bool | None = None,
+) -> Convention:
+    """A convention by name, with the rules that are given in place of its own.
+
+    >>> find_convention("paper", matching="distance")
+    Convention(matching='distance', boundary='seg2bdry', present='target', void='masked', strict=False)
+    """
+    if isinstance(convention, str):
+        if convention not in CONVENTIONS:
+            raise ValueError(f"unknown convention {convention!r}. Known: {', '.join(CONVENTIONS)}")
+        convention = CONVENTIONS[convention]
+    given = {"matching": matching, "boundary": boundary, "present": present, "void": void, "strict": strict}
+    return replace(convention, **{name: rule for name, rule in given.items() if rule is not None})
+
+
+# --------------------------------------------------------------------------------------------------
+# Scores
+
+
+def boundary_f1(
+    pred: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    num_classes: int,
+    tolerance: float = 0.0075,
+    matching: str | None = None,
+    present: str | None = None,
+    ignore_index: int | None = None,
+    *,
+    convention: str | Convention = "paper",
+    boundary: str | None = None,
+    void: str | None = None,
+    strict: bool | None = None,
+) -> float:
+    """Mean over images of the mean over classes of the F1 of boundary pixels.
+
+    Parameters
+    ----------
+    pred, target : Tensor on any device or array, (H, W) or (B, H, W), integer
+        Label maps.
+    num_classes : int
+        K, the classes being 0 .. K - 1.
+    tolerance : float
+        How far apart matched boundary pixels may lie, Euclidean. Below 1 a fraction of the image diagonal (0.0075 is
+        4.5 pixels at 360x480), from 1 on a number of pixels.
+    ignore_index : int, optional
+        The label of void. In `pred` it is no class, like void in `target` under the rule "kept".
+    convention : {"paper", "authors_script", "csurka", "matlab"} or Convention
+        The rules, see `CONVENTIONS`.
+    matching, present, boundary, void, strict : optional
+        One rule in place of the convention's, see `Convention`.
+
+    Returns
+    -------
+    float
+        0 .. 1; nan when no image has a class that counts.
+
+    Raises
+    ------
+    ValueError
+        If the maps differ in shape, hold a label that is neither a class nor `ignore_index`, or a rule or convention is
+        unknown (the message lists those that are known).
+
+    Notes
+    -----
+    Section 3.3 of the paper. Under "authors_script" an image without any boundary is left out too, while the script
+    itself counts it as 0.
+
+    Examples
+    --------
+    A 4x4 square, moved by two pixels. Its boundary has 16 pixels in both maps; 6 of them coincide.
+
+    >>> target = np.zeros((9, 9), int)
+    >>> target[2:6, 2:6] = 1
+    >>> pred = np.roll(target, 2, axis=1)
+    >>> boundary_f1(pred, target, num_classes=2, tolerance=0)
+    0.375
+    >>> boundary_f1(pred, target, num_classes=2, tolerance=2)
+    1.0
+    """
+    rules = find_convention(convention, matching, boundary, present, void, strict)
+    f1 = boundary_scores(pred, target, num_classes, tolerance, rules, ignore_index).f1
+    return float(_mean(_mean(f1, axis=1), axis=0))
+
+
+class BoundaryScores(NamedTuple):
+    """Scores per image and class, (B, K) float64; nan for a class that does not count in the image."""
+
+    f1: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+
+
+def boundary_scores(
+    pred: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    num_classes: int,
+    tolerance: float = 0.0075,
+    convention: str | Convention = "paper",
+    ignore_index: int | None = None,
+) -> BoundaryScores:
+    """Precision, recall and F1 of the boundary of each class in each image: what `boundary_f1` is the mean of.
+
+    Parameters
+    ----------
+    pred, target, num_classes, tolerance, convention, ignore_index
+        As in `boundary_f1`.
+
+    Returns
+    -------
+    BoundaryScores
+        f1, precision, recall, each (B, K), with B = 1 for (H, W) maps.
+
+    Raises
+    ------
+    ValueError
+        As `boundary_f1`.
+
+    Examples
+    --------
+    >>> boundary_scores([[0, 0, 1, 1]], [[0, 1, 1, 1]], num_classes=3, tolerance=1).f1  # class 2 is absent
+    array([[ 1.,  1., nan]])
+    """
+    rules = find_convention(convention)
+    pred, target = read_pair(pred, target, num_classes, ignore_index)
+    half_widths = disk(tolerance, *pred.shape[1:], rules.strict)
+    counts = np.zeros((4, len(pred), num_classes), np.int64)
+    for first in range(0, num_classes, 64):  # bit planes hold 64 classes
+        for image in range(len(pred)):
+            counts[:, image, first : first + 64] = _count(
+                pred[image], target[image], num_classes, first, rules, half_widths
+            )
+    matched, drawn = counts[:2], counts[2:]  # prediction, truth
+    with np.errstate(invalid="ignore"):
+        precision, recall = np.where(drawn > 0, matched / drawn, 0)
+        f1 = np.where(matched.all(0), 2 * precision * recall / (precision + recall), 0)
+    counting = PRESENT[rules.present](*drawn)
+    return BoundaryScores(*(np.where(counting, score, np.nan) for score in (f1, precision, recall)))
+
+
+def _mean(scores: np.ndarray, axis: int) -> np.ndarray:
+    """Mean of what is not nan; nan where there is nothing."""
+    known = ~np.isnan(scores)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, scores, 0).sum(axis) / known.sum(axis)
+
+
+def _count(pred, target, num_classes, first, rules, half_widths) -> np.ndarray:
+    """Boundary pixels (4, classes): matched in the prediction and in the truth, then all of them likewise."""
+    classes = min(num_classes - first, 64)
+    void = target == num_classes
+    pred, target = _draw(_bit_planes(pred, first, classes), _bit_planes(target, first, classes), void, rules)
+    if rules.matching == "distance":
+        near = pred & dilate(target, half_widths), target & dilate(pred, half_widths)
+        return np.stack([_count_bits(planes, classes) for planes in (*near, pred, target)])
+    by_class = list(zip(_positions(pred, classes), _positions(target, classes), strict=True))
+    matched = [pair(p, t, pred.shape[1], half_widths)[0].size for p, t in by_class]
+    return np.array([matched, matched, [p.size for p, _ in by_class], [t.size for _, t in by_class]])
+
+
+def _bit_planes(labels: np.ndarray, first: int, classes: int) -> np.ndarray:
+    """Label maps (H, W) as one-hot bits: class `first` is bit 0; void and classes outside of the range have no bit."""
+    number = next(t for t in (np.uint8, np.uint16, np.uint32, np.uint64) if np.iinfo(t).bits >= classes)
+    bits = np.left_shift(number(1), labels - labels.dtype.type(first), dtype=number)  # shifts past the end give 0
+    return bits & number(2**classes - 1)
+
+
+def _draw(pred: np.ndarray, target: np.ndarray, void: np.ndarray, rules: Convention) -> tuple[np.ndarray, np.ndarray]:
+    """Boundaries of both maps, classes as bits (or one class as bool), under the rule for void."""
+    boundary = BOUNDARIES[rules.boundary]
+    if rules.void == "kept" or not void.any():
+        return boundary(pred, pred), boundary(target, target)
+    hidden = -void.astype(pred.dtype) if pred.dtype != bool else void  # every bit set
+    pred = pred & ~hidden
+    if rules.void == "erased":
+        return boundary(pred, pred), boundary(target, target)
+    return boundary(pred, pred | hidden), boundary(target, target | hidden)
+
+
+def _count_bits(planes: np.ndarray, classes: int) -> np.ndarray:
+    """How many pixels have bit 0, 1, ... set, (classes,)."""
+    used = planes[planes != 0]
+    return np.array([np.count_nonzero(used & used.dtype.type(1 << bit) != 0) for bit in range(classes)])
+
+
+def _positions(planes: np.ndarray, classes: int) -> list[np.ndarray]:
+    """Flat positions of the pixels with bit 0, 1, ... set."""
+    flat = planes.ravel()
+    at = np.flatnonzero(flat != 0)
+    used = flat[at]
+    return [at[used & used.dtype.type(1 << bit) != 0] for bit in range(classes)]
+
+
+# --------------------------------------------------------------------------------------------------
+# Seen by eye
+
+
+def boundary_map(
+    labels: Tensor | ArrayLike, cls: int | None = None, kind: str = "seg2bdry", ignore_index: int | None = None
+) -> np.ndarray:
+    """Boundary pixels of one class of a label map, or of all classes.
+
+    Parameters
+    ----------
+    labels : Tensor or array, (H, W), integer
+    cls : int, optional
+        The class; without it the boundaries of every class that occurs.
+    kind : {"seg2bdry", "inner"}
+        See `Convention`.
+    ignore_index : int, optional
+        The label of void, which takes no part ("masked").
+
+    Returns
+    -------
+    array, (H, W), bool
+        All False when the class does not occur.
+
+    Raises
+    ------
+    ValueError
+        If `labels` is no (H, W) map of integers, or `kind` is unknown.
+
+    Examples
+    --------
+    >>> labels = [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+    >>> boundary_map(labels, 1).astype(int)  # both sides of the edge, half a pixel up and left
+    array([[1, 1, 1, 0],
+           [1, 0, 1, 0],
+           [1, 1, 1, 0],
+           [0, 0, 0, 0]])
+    >>> boundary_map(labels, 1, kind="inner").astype(int)
+    array([[0, 0, 0, 0],
+           [0, 1, 1, 0],
+           [0, 1, 1, 0],
+           [0, 0, 0, 0]])
+    """
+    labels = _one_map(labels, "labels")
+    boundary = BOUNDARIES[find_convention("paper", boundary=kind).boundary]
+    void = _is_void(labels, ignore_index)
+    classes = np.unique(labels[~void]) if cls is None else [cls]
+    each = [boundary((labels == c) & ~void, (labels == c) | void) for c in classes]
+    return np.any(each, axis=0) if each else np.zeros(labels.shape, bool)
+
+
+def _one_map(labels: Tensor | ArrayLike, name: str) -> np.ndarray:
+    labels = as_array(labels, name)
+    if len(labels) != 1:
+        raise ValueError(f"{name} must be one map (H, W), got {len(labels)}: pass one image at a time")
+    return labels[0]
+
+
+def _is_void(labels: np.ndarray, ignore_index: int | None) -> np.ndarray:
+    return np.zeros(labels.shape, bool) if ignore_index is None else labels == ignore_index
+
+
+@dataclass(frozen=True, eq=False)
+class BoundaryMatches:
+    """The boundary of one class in two maps, and which of its pixels found a partner.
+
+    Attributes
+    ----------
+    pred, target : array, (H, W), bool
+        Boundary pixels.
+    pred_matched, target_matched : array, (H, W), bool
+        Those of them that are matched; `pred_missed`, `target_missed` are the others.
+    pairs : array, int, (n, 2, 2)
+        One-to-one partners, each ((row, column) in pred, (row, column) in target); n = 0 when matched by distance.
+    tolerance : float
+        In pixels.
+    """
+
+    pred: np.ndarray
+    target: np.ndarray
+    pred_matched: np.ndarray
+    target_matched: np.ndarray
+    pairs: np.ndarray
+    tolerance: float
+
+    @property
+    def pred_missed(self) -> np.ndarray:
+        return self.pred & ~self.pred_matched
+
+    @property
+    def target_missed(self) -> np.ndarray:
+        return self.target & ~self.target_matched
+
+    @property
+    def precision(self) -> float:
+        """Matched share of the predicted boundary, 0 when there is none; nan when neither map has one."""
+        return self._share(self.pred_matched, self.pred)
+
+    @property
+    def recall(self) -> float:
+        """Matched share of the true boundary, 0 when there is none; nan when neither map has one."""
+        return self._share(self.target_matched, self.target)
+
+    @property
+    def f1(self) -> float:
+        both = self.precision + self.recall
+        return 2 * self.precision * self.recall / both if both else both
+
+    def _share(self, matched: np.ndarray, drawn: np.ndarray) -> float:
+        if not (self.pred.any() or self.target.any()):
+            return float("nan")
+        return float(matched.sum() / max(drawn.sum(), 1))
+
+
+def boundary_matches(
+    pred: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    cls: int,
+    tolerance: float = 0.0075,
+    matching: str | None = None,
+    ignore_index: int | None = None,
+    *,
+    convention: str | Convention = "paper",
+    boundary: str | None = None,
+    void: str | None = None,
+    strict: bool | None = None,
+) -> BoundaryMatches:
+    """Boundary pixels of one class in one image, matched: what a figure draws and a reader counts.
+
+    Parameters
+    ----------
+    pred, target : Tensor or array, (H, W), integer
+    cls : int
+        The class.
+    tolerance, matching, ignore_index, convention, boundary, void, strict
+        As in `boundary_f1`; labels other than `cls` and `ignore_index` only count as not `cls`.
+
+    Returns
+    -------
+    BoundaryMatches
+        With one-to-one matching the number of pairs is certain, but often more than one choice of partners reaches it.
+
+    Raises
+    ------
+    ValueError
+        If the maps differ in shape or are no (H, W) maps of integers, or a rule or convention is unknown.
+
+    Examples
+    --------
+    >>> found = boundary_matches([[0, 0, 0, 1, 1]], [[0, 1, 1, 1, 1]], cls=1, tolerance=2)
+    >>> found.pred.astype(int), found.target.astype(int)
+    (array([[0, 0, 1, 0, 0]]), array([[1, 0, 0, 0, 0]]))
+    >>> found.pairs.tolist(), found.f1
+    ([[[0, 2], [0, 0]]], 1.0)
+    """
+    rules = find_convention(convention, matching, boundary, None, void, strict)
+    pred, target = _one_map(pred, "pred"), _one_map(target, "target")
+    if pred.shape != target.shape:
+        raise ValueError(f"pred is {pred.shape} but target is {target.shape}: resize one to the other")
+    hidden = _is_void(target, ignore_index)
+    pred_has = (pred == cls) & ~_is_void(pred, ignore_index)
+    pred, target = _draw(pred_has, (target == cls) & ~hidden, hidden, rules)
+    half_widths = disk(tolerance, *target.shape, rules.strict)
+    if rules.matching == "distance":
+        pairs = np.zeros((0, 2, 2), int)
+        pred_matched = pred & dilate(target, half_widths)
+        target_matched = target & dilate(pred, half_widths)
+    else:
+        partners = pair(np.flatnonzero(pred), np.flatnonzero(target), pred.shape[1], half_widths)
+        pairs = np.stack([np.argwhere(map_)[at] for map_, at in zip((pred, target), partners, strict=True)], axis=1)
+        pred_matched, target_matched = np.zeros_like(pred), np.zeros_like(target)
+        pred_matched[tuple(pairs[:, 0].T)] = target_matched[tuple(pairs[:, 1].T)] = True
+    return BoundaryMatches(
+        pred, target, pred_matched, target_matched, pairs, tolerance_pixels(tolerance, *target.shape)
+    )

@@ -1,0 +1,168 @@
+"""Boundary pixels within a distance of each other: by dilation, and one to one.
+
+A map may hold bit planes: one unsigned integer a pixel whose bit k says that the pixel is on the boundary of class k,
+so that one operation serves up to 64 classes.
+"""
+
+import functools
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from segnet_lab import kernels
+
+
+def tolerance_pixels(tolerance: float, height: int, width: int) -> float:
+    """A tolerance as a distance in pixels.
+
+    Parameters
+    ----------
+    tolerance : float, >= 0
+        Below 1 a fraction of the image diagonal, sqrt(height^2 + width^2); from 1 on a number of pixels.
+    height, width : int
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> tolerance_pixels(0.0075, 360, 480)  # the paper's, 0.75 % of 600
+    4.5
+    >>> tolerance_pixels(2, 360, 480)
+    2.0
+    """
+    return math.sqrt(_squared(tolerance, height, width))
+
+
+@functools.lru_cache
+def disk(tolerance: float, height: int, width: int, strict: bool) -> tuple[int, ...]:
+    """Half-widths of the rows of a disk, from its middle row outwards; exact, in whole numbers.
+
+    A displacement belongs to the disk when its Euclidean length is at most (`strict`: below) the tolerance. Empty when
+    `strict` and the tolerance is 0.
+
+    >>> disk(0.0075, 360, 480, strict=False)
+    (4, 4, 4, 3, 2)
+    >>> disk(3, 8, 8, strict=False), disk(3, 8, 8, strict=True)
+    ((3, 2, 2, 0), (2, 2, 2))
+    """
+    squared = min(_squared(tolerance, height, width), height**2 + width**2)  # nothing lies farther apart than that
+    half_widths = []
+    for row in range(math.isqrt(math.floor(squared)) + 1):
+        rest = squared - row**2
+        if strict and rest == 0:
+            break
+        half_widths.append(math.isqrt(math.ceil(rest) - 1 if strict else math.floor(rest)))
+    return tuple(half_widths)
+
+
+def _squared(tolerance: float, height: int, width: int) -> Fraction:
+    if not 0 <= tolerance < math.inf:
+        raise ValueError(f"tolerance is {tolerance}: pass a fraction (below 1) of the image diagonal, or pixels")
+    exact = Fraction(repr(float(tolerance)))  # 0.0075 is 3 / 400, which no float is
+    return exact**2 * (height**2 + width**2 if tolerance < 1 else 1)
+
+
+def dilate(planes: np.ndarray, half_widths: tuple[int, ...]) -> np.ndarray:
+    """Every pixel of a map (H, W), bits or bool, takes the bits of all pixels of the disk around it.
+
+    The rows of the disk share their work: from the narrowest, outermost row inwards, the map is widened by OR with
+    itself, shifted, and each row of the disk adds the widened map to the result.
+
+    >>> dilate(np.array([[0, 0, 0, 0, 4, 0, 1]], np.uint8), half_widths=(1, 0))
+    array([[0, 0, 0, 4, 4, 5, 1]], dtype=uint8)
+    """
+    (height, width), margin = planes.shape, _margin(half_widths)
+    framed = np.zeros((height + 2 * margin, width + margin), planes.dtype)
+    framed[margin:-margin, :width] = planes
+
+    wide, reached = framed.ravel(), 0
+    near = np.zeros_like(wide)
+    for row, half_width in reversed([*enumerate(half_widths)]):
+        while reached < half_width:
+            step = min(max(reached, 1), half_width - reached)  # longer steps would leave gaps
+            wider = np.zeros_like(wide)
+            np.bitwise_or(wide[2 * step :], wide[: -2 * step], out=wider[step:-step])
+            if not reached:
+                wider |= wide
+            wide, reached = wider, reached + step
+        down = row * framed.shape[1]
+        near[down:] |= wide[: wide.size - down]
+        if row:
+            near[:-down] |= wide[down:]
+    return near.reshape(framed.shape)[margin:-margin, :width]
+
+
+def pair(
+    left: np.ndarray, right: np.ndarray, width: int, half_widths: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pair as many pixels as possible one to one, none with a pixel outside of the disk around it.
+
+    Parameters
+    ----------
+    left, right : array, int, (n,) and (m,)
+        Flat positions of pixels, row * width + column, in reading order.
+    width : int
+    half_widths : tuple of int
+
+    Returns
+    -------
+    left, right : array, int, (n_pairs,)
+        Indices into the arguments. The number of pairs is the greatest possible; which pixels they join may depend on
+        whether numba is installed.
+
+    Examples
+    --------
+    >>> pair(np.array([0, 5]), np.array([4, 9]), width=10, half_widths=(4, 3, 3, 2, 0))  # 0-4 and 5-9, not 5-4
+    (array([0, 1]), array([0, 1]))
+    """
+    if left.size == 0 or right.size == 0:
+        return left[:0], right[:0]
+    if left.size > right.size:  # augmenting paths start at the side with fewer pixels
+        return pair(right, left, width, half_widths)[::-1]
+    start, partners = _graph(left, right, width, half_widths)
+    matching = kernels.maximum_matching if kernels.available() else _maximum_matching
+    mate = matching(start, partners, right.size)
+    paired = np.flatnonzero(mate >= 0)
+    return paired, mate[paired].astype(np.intp)
+
+
+def _graph(left, right, width, half_widths) -> tuple[np.ndarray, np.ndarray]:
+    """Who may be paired with whom, in CSR form, in reading order (which suits the greedy start of the matching)."""
+    margin = _margin(half_widths)
+    row_length = width + margin
+    left, right = (at + at // width * margin + margin * row_length for at in (left, right))  # in a frame of zeros
+    rows = range(1 - len(half_widths), len(half_widths))
+    disk = [row * row_length + x for row in rows for x in range(-half_widths[abs(row)], half_widths[abs(row)] + 1)]
+    node = np.full(max(left[-1], right[-1]) + margin * row_length, -1, np.int32)
+    node[right] = np.arange(right.size, dtype=np.int32)
+    near = node[left[:, None] + np.array(disk, np.intp)].ravel()  # for each left pixel, all the disk around it
+    edges = np.flatnonzero(near >= 0)
+    start = np.searchsorted(edges, np.arange(left.size + 1) * len(disk))
+    return start.astype(np.int32), near[edges]
+
+
+def _margin(half_widths: tuple[int, ...]) -> int:
+    """Zeros around a map, so that a disk never leaves it and a shift of the flat map never joins two rows."""
+    return max(len(half_widths), 1)
+
+
+def _maximum_matching(start: np.ndarray, partners: np.ndarray, n_right: int) -> np.ndarray:
+    """`kernels.maximum_matching` without numba: a maximum flow source -> left -> right -> sink of unit edges."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_flow
+
+    n_left = start.size - 1
+    source, sink = n_left + n_right, n_left + n_right + 1
+    mate = np.full(n_left, -1, np.int32)
+    if partners.size == 0:
+        return mate
+    to = np.concatenate([partners + n_left, np.full(n_right, sink), np.arange(n_left)]).astype(np.int32)
+    ends = np.concatenate([start, start[-1] + np.arange(1, n_right + 1), [to.size, to.size]]).astype(np.int32)
+    graph = csr_array((np.ones(to.size, np.int32), to, ends), shape=(sink + 1, sink + 1))
+    flow = maximum_flow(graph, source, sink).flow[:n_left].tocoo()
+    used = (flow.data > 0) & (flow.col < source)
+    mate[flow.row[used]] = flow.col[used] - n_left
+    return mate
