@@ -191,7 +191,7 @@ def data_get(name: str, root: str | None) -> None:
 @click.option("--root", type=click.Path(file_okay=False), help="Where it lies, if not in the usual places.")
 def data_check(name: str, root: str | None) -> None:
     """Say what of NAME is there, what is missing and which files are broken."""
-    from segnet_lab.data.download import check
+    from segnet_lab.data.checking import check
 
     report = check(name, root)
     click.echo(report)

@@ -12,9 +12,18 @@ from segnet_lab.data.images import read_image
 from segnet_lab.data.road_ensemble import RoadEnsemble
 from segnet_lab.data.sunrgbd import SunRGBD
 
-__all__ = ["DATASETS", "Card", "Sample", "SegmentationDataset", "load_card", "load_dataset", "read_image"]
+__all__ = ["Card", "Sample", "SegmentationDataset", "list_datasets", "load_card", "load_dataset", "read_image"]
 
 DATASETS = {data.name: data for data in (RoadScenes, CamVid, SunRGBD, Rooms, Folder, RoadEnsemble)}
+
+
+def list_datasets() -> tuple[str, ...]:
+    """Names that `load_dataset` takes; the first is the default everywhere.
+
+    >>> list_datasets()
+    ('roadscenes', 'camvid', 'sunrgbd', 'rooms', 'folder', 'road_ensemble')
+    """
+    return tuple(DATASETS)
 
 
 def load_dataset(name: str, split: str = "train", root=None, size=None, **options) -> SegmentationDataset:

@@ -42,7 +42,7 @@ class SegmentationDataset(Dataset):
     cache : bool
         False decodes anew each time.
     options : dict
-        The other arguments that made this data set; `with_split` uses them again.
+        The other arguments that made this data set.
 
     Attributes
     ----------
@@ -56,6 +56,8 @@ class SegmentationDataset(Dataset):
         Label of void pixels.
     num_classes : int
     card : Card
+    options : dict
+        Plain values: `load_dataset(data.name, data.split, **data.options)` makes the same data set again.
     """
 
     name: str
@@ -69,7 +71,7 @@ class SegmentationDataset(Dataset):
         self.palette = card.palette
         self.ignore_index = card.void_index
         self.num_classes = card.num_classes
-        self._options = {**options, "size": size, "cache": cache}
+        self.options = {**options, "size": self.size and list(self.size)}
         self._cache = Cache(CACHE_BYTES if cache else 0)
 
     def __len__(self) -> int:
@@ -101,7 +103,7 @@ class SegmentationDataset(Dataset):
 
     def with_split(self, split: str) -> "SegmentationDataset":
         """The same data set with the same options, another split of it."""
-        return type(self)(split=split, **self._options)
+        return type(self)(split=split, **self.options, cache=self._cache.limit > 0)
 
     def __repr__(self):
         size = f", {self.size[0]}x{self.size[1]}" if self.size else ""

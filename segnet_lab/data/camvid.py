@@ -47,9 +47,9 @@ class CamVid(FileDataset):
         rows = _rows(listing)
         if not original:
             return [Pair(root / Path(*image), root / Path(*label)) for image, label in rows]
-        images, labels, suffix = (root / card.layout[key] for key in ("images32", "labels32")), card.layout["suffix32"]
+        images, labels = root / card.layout["images32"], root / card.layout["labels32"]
         names = [stem(image[1]) for image, _ in rows]
-        return [Pair(images / f"{name}.png", labels / f"{name}{suffix}.png") for name in names]
+        return [Pair(images / f"{name}.png", labels / f"{name}{card.layout['suffix32']}.png") for name in names]
 
     @classmethod
     def read_label(cls, pair: Pair, card: Card):

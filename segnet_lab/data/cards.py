@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 
 from segnet_lab._messages import unknown
+from segnet_lab.folders import shipped
 
 Colour = tuple[int, int, int]
 
@@ -86,7 +87,7 @@ class Card:
     path: Path
     about: str = ""
     homepage: str = ""
-    licence: str = ""
+    licence: str = ""  # the first line is the short form
     expect: str = ""
     citation: tuple[str, ...] = ()
     splits: dict[str, int | None] = field(default_factory=dict)
@@ -119,20 +120,13 @@ class Card:
         return {row.source if row.value is None else row.value: row.target for row in self.mappings[name]}
 
 
-def datasets_dir() -> Path:
-    """The folder of the cards: inside an installed wheel, or beside the package in a checkout."""
-    package = Path(__file__).parents[1]
-    shipped = package / "_shipped" / "datasets"
-    return shipped if shipped.is_dir() else package.parent / "datasets"
-
-
 def card_names() -> tuple[str, ...]:
     """Names of all cards, sorted.
 
     >>> card_names()
     ('camvid', 'folder', 'road_ensemble', 'roadscenes', 'rooms', 'sunrgbd')
     """
-    return tuple(sorted(path.parent.name for path in datasets_dir().glob("*/card.yaml")))
+    return tuple(sorted(path.parent.name for path in shipped("datasets").glob("*/card.yaml")))
 
 
 def load_card(name: str) -> Card:
@@ -145,7 +139,7 @@ def load_card(name: str) -> Card:
     """
     if name not in card_names():
         raise ValueError(unknown("data set", name, card_names()))
-    return read_card(datasets_dir() / name / "card.yaml")
+    return read_card(shipped("datasets") / name / "card.yaml")
 
 
 def read_card(path: str | Path) -> Card:
@@ -166,7 +160,7 @@ def read_card(path: str | Path) -> Card:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"no card at {path}: copy {datasets_dir() / 'folder' / 'card.yaml'} there and name your classes in it"
+            f"no card at {path}: copy {shipped('datasets') / 'folder' / 'card.yaml'} there and name your classes in it"
         )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -169,20 +169,17 @@ def _unit(source, name="the image") -> np.ndarray:
         source = _pixels(ImageOps.exif_transpose(source), name)
     if isinstance(source, Tensor):
         source = source.detach().cpu()
-        if source.dtype == torch.bfloat16:
-            source = source.float()
-        source = np.moveaxis(source.numpy(), 0, -1) if source.ndim == 3 else source.numpy()
-        form = "(H, W) or (1, 3 or 4, H, W)"
+        source = (source.float() if source.dtype == torch.bfloat16 else source).numpy()
+        form, pixels = "(H, W) or (1, 3 or 4, H, W)", np.moveaxis(source, 0, -1) if source.ndim == 3 else source
     else:
-        source, form = np.asarray(source), "(H, W) or (H, W, 1, 3 or 4)"
-    if source.ndim == 2:
-        source = source[..., None]
-    if source.ndim != 3 or source.shape[2] not in (1, 3, 4) or 0 in source.shape:
-        raise ValueError(
-            f"{name} has shape {source.shape}, wanted is {form} with H, W >= 1"
-            + (": give one image of the batch, x[0]" if source.ndim == 4 else "")
-        )
-    x = _scaled(source, name)
+        form, pixels = "(H, W) or (H, W, 1, 3 or 4)", np.asarray(source)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or 0 in pixels.shape:
+        shape = np.shape(source)
+        hint = ": give one image of the batch, x[0]" if len(shape) == 4 else ""
+        raise ValueError(f"{name} has shape {shape}, wanted is {form} with H, W >= 1{hint}")
+    x = _scaled(pixels, name)
     if x.shape[2] == 4:
         alpha = x[..., 3:]
         x = x[..., :3] * alpha + (1 - alpha)
@@ -216,7 +213,7 @@ def _pixels(image: Image.Image, name) -> np.ndarray:
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, image.convert("RGBA"))
-    return np.asarray(image.convert("RGB"))
+    return np.array(image.convert("RGB"))
 
 
 def _code(colours: np.ndarray) -> np.ndarray:

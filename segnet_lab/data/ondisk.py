@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from segnet_lab.data.base import SegmentationDataset
-from segnet_lab.data.cards import Card, datasets_dir, load_card
+from segnet_lab.data.cards import Card, load_card
 from segnet_lab.data.images import read_label, read_rgb
+from segnet_lab.folders import shipped
 
 
 class Pair(NamedTuple):
@@ -42,7 +43,7 @@ class FileDataset(SegmentationDataset):
 
     def __init__(self, split="train", root=None, size=None, cache=True):
         self.root = self.find(root)
-        super().__init__(self.read_card(self.root), split, size, cache, {"root": root})
+        super().__init__(self.read_card(self.root), split, size, cache, {"root": root and str(root)})
         self.files = self.pairs(self.root, split, self.card)
         missing = [path for pair in self.files for path in pair if not path.is_file()]
         if missing:
@@ -94,7 +95,7 @@ def data_home() -> Path:
     """Folder that holds data sets: SEGNET_LAB_DATA, else the checkout's `datasets`, else `datasets` where you are."""
     if os.environ.get("SEGNET_LAB_DATA"):
         return Path(os.environ["SEGNET_LAB_DATA"])
-    return datasets_dir() if _in_checkout() else Path.cwd() / "datasets"
+    return shipped("datasets") if _in_checkout() else Path.cwd() / "datasets"
 
 
 def places(name: str) -> list[Path]:
@@ -104,7 +105,7 @@ def places(name: str) -> list[Path]:
     if os.environ.get("SEGNET_LAB_DATA"):
         found.append(data_home())
     if _in_checkout():
-        checkout = datasets_dir().parent
+        checkout = shipped("datasets").parent
         found += [checkout / "datasets" / name, checkout.parent / "shared" / name]
     return list(dict.fromkeys(found))
 
@@ -123,4 +124,4 @@ def is_marked(place: Path, card: Card) -> bool:
 
 
 def _in_checkout() -> bool:
-    return (datasets_dir().parent / "pyproject.toml").is_file()
+    return (shipped("datasets").parent / "pyproject.toml").is_file()

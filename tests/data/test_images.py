@@ -1,0 +1,205 @@
+"""Images of every kind become float32 (3, H, W) in 0..1; label maps are checked; what cannot be read is named."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from segnet_lab.data.cards import load_card
+from segnet_lab.data.images import read_image, read_label, read_rgb
+
+RGB = np.array([[[0, 51, 255], [255, 255, 0]]], np.uint8)  # 1 x 2; 51 / 255 = 0.2
+WANTED = torch.tensor([[[0.0, 1.0]], [[0.2, 1.0]], [[1.0, 0.0]]])
+GREY = np.array([[0, 51, 255]], np.uint8)
+WANTED_GREY = torch.tensor([[0.0, 0.2, 1.0]]).expand(3, 1, 3)
+
+
+def is_image(x, wanted):
+    assert x.dtype == torch.float32
+    assert x.is_contiguous()
+    torch.testing.assert_close(x, wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        (RGB, WANTED),
+        (RGB / 255, WANTED),
+        (RGB.astype(np.uint16) * 257, WANTED),  # 255 * 257 = 65535
+        (Image.fromarray(RGB), WANTED),
+        (torch.from_numpy(RGB).permute(2, 0, 1), WANTED),
+        (torch.from_numpy(RGB).permute(2, 0, 1) / 255, WANTED),
+        (GREY, WANTED_GREY),
+        (GREY[..., None], WANTED_GREY),
+        (torch.from_numpy(GREY), WANTED_GREY),
+        (torch.from_numpy(GREY)[None], WANTED_GREY),
+        (np.array([[False, True]]), torch.tensor([[0.0, 1.0]]).expand(3, 1, 2)),
+    ],
+)
+def test_arrays_and_tensors(source, wanted):
+    is_image(read_image(source), wanted)
+
+
+def test_bfloat16_tensors_of_another_device_form():
+    x = torch.rand(3, 4, 5).bfloat16()
+    is_image(read_image(x), x.float())
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK"])
+def test_files_of_colour_modes(tmp_path, mode):
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    Image.fromarray(RGB).convert(mode).save(path)
+    is_image(read_image(path), WANTED)
+    assert np.array_equal(read_rgb(path), RGB)
+
+
+def test_grey_files_become_three_equal_channels(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "a.png")
+    is_image(read_image(tmp_path / "a.png"), WANTED_GREY)
+    is_image(read_image(Image.fromarray(GREY).convert("LA")), WANTED_GREY)
+
+
+def test_sixteen_bit_files_are_scaled_not_cut_off(tmp_path):
+    Image.fromarray(np.array([[0, 13107, 65535]], np.uint16)).save(tmp_path / "a.png")  # 13107 / 65535 = 0.2
+    is_image(read_image(tmp_path / "a.png"), WANTED_GREY)
+    assert read_rgb(tmp_path / "a.png")[0, :, 0].tolist() == [0, 51, 255]
+
+
+def test_sixteen_bit_in_a_32_bit_image():
+    is_image(read_image(Image.fromarray(np.array([[0, 13107, 65535]], np.int32))), WANTED_GREY)
+    with pytest.raises(ValueError, match="32-bit values up to 70000: save it with 8 or 16 bits"):
+        read_image(Image.fromarray(np.array([[0, 70000]], np.int32)))
+
+
+def test_transparent_pixels_show_white_paper(tmp_path):
+    # black at alpha 204 / 255 = 0.8 over white: 0.2; fully transparent red: white
+    pixels = np.array([[[0, 0, 0, 204], [255, 0, 0, 0]]], np.uint8)
+    wanted = torch.tensor([0.2, 1.0]).expand(3, 1, 2)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    for source in (pixels, pixels / 255, Image.fromarray(pixels), tmp_path / "a.png"):
+        is_image(read_image(source), wanted)
+
+
+def test_a_transparent_palette_colour_is_white(tmp_path):
+    image = Image.fromarray(np.array([[0, 1]], np.uint8), mode=None).convert("P")
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.save(tmp_path / "a.png", transparency=0)
+    assert read_image(tmp_path / "a.png")[:, 0].T.tolist() == [[1, 1, 1], [0, 0, 1]]
+
+
+def test_a_phone_held_sideways(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise to look right
+    Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
+    is_image(read_image(tmp_path / "a.png"), WANTED.permute(0, 2, 1))  # the left pixel comes on top
+
+
+def test_one_pixel(tmp_path):
+    Image.new("RGB", (1, 1), (255, 0, 51)).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png").flatten().tolist() == pytest.approx([1, 0, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (np.zeros((2, 3, 4, 3), np.uint8), r"shape \(2, 3, 4, 3\).*give one image of the batch, x\[0\]"),
+        (np.zeros((3, 4, 5), np.uint8), r"shape \(3, 4, 5\), wanted is \(H, W\) or \(H, W, 1, 3 or 4\)"),
+        (torch.zeros(5, 6, 3), r"shape \(5, 6, 3\), wanted is \(H, W\) or \(1, 3 or 4, H, W\)"),
+        (np.zeros((0, 5, 3), np.uint8), "H, W >= 1"),
+        (np.zeros((4, 5), np.int64), "holds int64: give uint8"),
+        (np.array([[0.0, 255.0]]), "floats from 0 to 255, wanted is 0..1: divide by 255"),
+        (np.array([[-1.0, 1.0]]), "floats from -1 to 1, wanted is 0..1: scale it"),
+        (np.array([[0.0, np.nan]]), "floats from nan to nan"),
+        (np.array([[0.0, np.inf]]), "floats from 0 to inf"),
+    ],
+)
+def test_what_is_no_image_is_named(source, message):
+    with pytest.raises(ValueError, match=message):
+        read_image(source)
+
+
+def test_a_rounding_error_above_one_is_forgiven():
+    assert read_image(np.array([[1 + 1e-6, -1e-6]])).tolist() == [[[1, 0]]] * 3
+
+
+def test_a_truncated_file_is_named(tmp_path):
+    path = tmp_path / "cut.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"cut\.png is damaged or no image .*get it again, or take it out"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + 40 * b"\0"])
+def test_a_file_that_is_no_image_is_named(tmp_path, content):
+    (tmp_path / "no.png").write_bytes(content)
+    with pytest.raises(ValueError, match=r"no\.png is damaged or no image"):
+        read_image(tmp_path / "no.png")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no file .*a\.png"):
+        read_image(tmp_path / "a.png")
+    with pytest.raises(FileNotFoundError, match="this is a folder"):
+        read_image(tmp_path)
+
+
+@pytest.mark.parametrize("limit", [10, 20])  # 6 x 5 = 30 pixels: PIL only warns up to twice its limit
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_huge_image_is_refused_with_a_way_out(tmp_path, monkeypatch, limit):
+    Image.new("L", (6, 5)).save(tmp_path / "huge.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with pytest.raises(ValueError, match=r"huge\.png is too large .*make it smaller, or.*raise PIL.Image.MAX_IMAGE"):
+        read_image(tmp_path / "huge.png")
+
+
+# ---- label maps
+
+CARD = load_card("camvid")
+LABEL = np.array([[0, 3, 11], [10, 5, 5]], np.uint8)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "LA", "16 bit"])
+def test_numbers_are_classes(tmp_path, mode):
+    path = tmp_path / "a.png"
+    if mode == "16 bit":
+        image = Image.fromarray(LABEL.astype(np.uint16))
+    elif mode == "P":
+        image = Image.fromarray(LABEL)
+        image.putpalette(list(range(255, -1, -1)) * 3)  # whatever colours it shows
+    else:
+        image = Image.fromarray(LABEL).convert(mode)
+    image.save(path)
+    label = read_label(path, CARD)
+    assert label.dtype == np.uint8
+    assert np.array_equal(label, LABEL)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colours_are_classes(tmp_path, mode):
+    colours = np.vstack([CARD.palette, CARD.void_colour]).astype(np.uint8)[LABEL]
+    image = Image.fromarray(colours).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(100)  # alpha says nothing about the class
+    image.save(tmp_path / "a.png")
+    assert np.array_equal(read_label(tmp_path / "a.png", CARD), LABEL)
+
+
+def test_a_value_outside_the_classes_names_file_value_and_pixel(trees):
+    path = trees.png("bad.png", [[0, 1], [12, 12]])
+    with pytest.raises(ValueError, match=r"bad\.png: label value 12 at row 1, column 0 \(2 such") as caught:
+        read_label(path, CARD)
+    assert "knows 0 to 11 (void is 11). Correct the file" in str(caught.value)
+
+
+def test_an_unknown_colour_names_file_colour_and_pixel(trees):
+    path = trees.png("bad.png", [[[128, 64, 128], [128, 64, 129]]])
+    with pytest.raises(ValueError, match=r"bad\.png: colour \(128, 64, 129\) at row 0, column 1 \(1 such") as caught:
+        read_label(path, CARD)
+    assert "nearest is (128, 64, 128)" in str(caught.value)
+
+
+def test_jpeg_labels_are_refused(tmp_path):
+    Image.fromarray(LABEL).save(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match=r"a\.jpg: \.jpg changes pixel values"):
+        read_label(tmp_path / "a.jpg", CARD)
