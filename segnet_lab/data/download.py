@@ -212,6 +212,9 @@ def _members(archive: Path) -> Iterator[tuple[str, BinaryIO]]:
                         yield info.filename, stream
         elif tarfile.is_tarfile(archive):
             pack = stack.enter_context(tarfile.open(archive))
+            while pack.fileobj.read(CHUNK):  # to the end, where gzip keeps its checksum
+                pass
+            pack = stack.enter_context(tarfile.open(archive))
             for info in pack:
                 if info.isfile():
                     yield info.name, pack.extractfile(info)
@@ -257,7 +260,7 @@ def _receive(url: str, part: Path, tag: Path) -> int | None:
             disable=True if headless() else None,  # None: silent when not a terminal
         )
         with bar, part.open("ab" if came else "wb") as out:
-            while chunk := response.read(CHUNK):
+            while chunk := response.read1(CHUNK):  # what is there, so that a break loses nothing
                 out.write(chunk)
                 bar.update(len(chunk))
     return total
