@@ -91,11 +91,11 @@ class SegmentationDataset(Dataset):
         if pair is None:
             image, label = self.read(i)
             check_pair(image, label, self.size, self.title, self.file_name(i))
-            pair = resize_image(image, self.size), resize_label(label, self.size)
+            image, label = resize_image(image, self.size), resize_label(label, self.size)
+            pair = image.transpose(2, 0, 1).copy(), label  # (3, H, W), (H, W)
             self._cache.put(i, pair)
         image, label = (torch.from_numpy(array) for array in pair)
-        image = image.permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format)
-        return Sample(image / 255, label.to(torch.int64))
+        return Sample(image.to(torch.float32).div_(255), label.to(torch.int64))
 
     def raw(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Image uint8 (H, W, 3) and label uint8 (H, W) at the data set's own size, before any resizing."""

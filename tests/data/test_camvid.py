@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from segnet_lab.data import load_dataset
+from segnet_lab.data import load_dataset, ondisk
 from segnet_lab.data.cards import load_card
 from segnet_lab.losses import count_classes, median_frequency_weights
 
@@ -89,6 +89,14 @@ def test_it_is_found_through_the_environment(trees, monkeypatch):
     assert len(load_dataset("camvid")) == 2
     monkeypatch.setenv("SEGNET_LAB_DATA", str(trees.root / "camvid"))  # the folder itself
     assert len(load_dataset("camvid")) == 2
+
+
+def test_an_installed_kit_looks_below_where_one_stands(trees, monkeypatch):
+    monkeypatch.setattr(ondisk, "shipped", lambda name: trees.root / "wheel" / name)  # no checkout around it
+    monkeypatch.chdir(trees.root)
+    trees.camvid({"train": 2}, below="datasets/camvid/")
+    assert len(load_dataset("camvid")) == 2
+    assert ondisk.places("camvid") == [trees.root / "datasets" / "camvid"]
 
 
 def test_nothing_there_says_where_it_looked(tmp_path):
