@@ -49,8 +49,10 @@ class FileDataset(SegmentationDataset):
         if missing:
             raise FileNotFoundError(
                 f"{self.title}: {len(missing)} of {2 * len(self.files)} files of split {split!r} are missing, first "
-                f"{missing[0]}. See `segnet-lab data check {self.name}`"
+                f"{missing[0]}. See `segnet-lab data check {self.name} --root {self.root}`"
             )
+        if not self.files:
+            raise FileNotFoundError(f"{self.title}: split {split!r} in {self.root} names no image")
 
     @classmethod
     def find(cls, root: str | Path | None) -> Path:
@@ -62,9 +64,8 @@ class FileDataset(SegmentationDataset):
                 return place
         marks, looked = (", ".join(map(str, some)) for some in (card.layout["marks"], looked))
         raise FileNotFoundError(
-            f"{card.title} is not here: none of {marks} in {looked}. "
-            f"Get it with `segnet-lab data get {cls.name}`, or say where it is with root= or SEGNET_LAB_DATA; "
-            "'roadscenes' needs no files"
+            f"{card.title} is not here: none of {marks} in {looked}. Get it with `segnet-lab data get {cls.name}`, "
+            "or say where it is with root= or SEGNET_LAB_DATA; 'roadscenes' needs no files"
         )
 
     @classmethod

@@ -65,6 +65,13 @@ def test_missing_files_are_counted_and_the_first_is_named(trees):
         load_dataset("camvid", "train", root=root)
 
 
+def test_an_empty_split_is_an_error(trees):
+    root = trees.camvid({"train": 1})
+    trees.text("train.txt", "\n")
+    with pytest.raises(FileNotFoundError, match=r"CamVid: split 'train' in .* names no image"):
+        load_dataset("camvid", root=root)
+
+
 def test_a_bad_label_is_found_when_read(trees):
     root = trees.camvid({"train": 1})
     trees.png("trainannot/train_00.png", np.full((6, 8), 12))
