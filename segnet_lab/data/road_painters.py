@@ -282,7 +282,7 @@ def car(c, light, x, z, heading, kind, colour):
     if abs(beside) > width * 0.5:  # a flank is in view
         side = -0.5 if beside > 0 else 0.5
         slope, sun = side * 0.86, light.on(side * 2 * rx, side * 2 * rz)
-        face(colour * 0.9, sun, flank(side, 0.28, (0, 1)), flank(side, belt, (0, 1), 0.01))
+        face(colour * 0.9, sun, flank(side, 0.28, (0, 1)), flank(side, belt, (0, 1)))
         if close:
             face(colour * 0.8, sun, flank(side, belt, base), flank(slope, roof, top))
         face(glass, 0.2, flank(side, belt + 0.04, base, 0.06), flank(slope, roof - 0.1, top, 0.06))
@@ -297,7 +297,7 @@ def car(c, light, x, z, heading, kind, colour):
         end, low, high = (0, base[0], top[0]) if rear else (1, base[1], top[1])
         sun = light.on(-fx, -fz) if rear else light.on(fx, fz)
         face(colour * 1.1, 0.8, cross(0.5, belt, end), cross(0.5, belt, low))
-        face(colour, sun, cross(0.5, belt, low), cross(0.41, roof, high))
+        face(colour, sun, cross(0.5, belt, low), cross(0.43, roof, high))
         face(glass, 0.3, cross(0.44, belt + 0.05, low), cross(0.37, roof - 0.12, high))
         for wheel in (-0.4, 0.4):
             c.stroke(at(wheel, 0, end), at(wheel, 0.4, end), 0.2 * px, c.lit(BLACK, 0, z), CAR)
@@ -360,11 +360,11 @@ def cyclist(c, light, x, z, across, height, stride, coat, legs, skin):
         line(0.3, coat, (-0.18, 0.95), (0.1, 1.4))
         line(0.1, coat * 0.85, (0.1, 1.38), (0.38, 1.0))
     else:
-        line(0.07, metal, (0, 0), (0, 0.75))
         line(0.05, metal, (-0.27, 1.02), (0.27, 1.02))
         for k in (-1, 1):
-            line(0.14, legs, (k * 0.1, 0.95), (k * 0.14, 0.55 + k * stride), (k * 0.1, 0.2 + k * stride))
+            line(0.14, legs, (k * 0.1, 0.95), (k * 0.18, 0.6 + k * stride), (k * 0.12, 0.26 + k * stride))
             line(0.1, coat * 0.85, (k * 0.2, 1.4), (k * 0.28, 1.04))
+        line(0.09, metal, (0, 0), (0, 0.72))
         c.polygon([at(-0.22, 1.42), at(0, 1.52), at(0.22, 1.42), at(0.16, 0.85), at(-0.16, 0.85)], coat, BICYCLIST)
     face = 0.2 if across else 0.0
     c.ellipse(at(face, height - 0.12), 0.1 * px, 0.14 * px, skin, BICYCLIST)
