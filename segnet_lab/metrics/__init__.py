@@ -1,16 +1,15 @@
 """Scores of label maps: G, C, mIoU from one confusion matrix, and boundary F1 under four named conventions."""
 
 from segnet_lab.metrics.boundary import (
-    CONVENTIONS,
     BoundaryMatches,
     BoundaryScores,
-    Convention,
     boundary_f1,
     boundary_map,
     boundary_matches,
     boundary_scores,
 )
 from segnet_lab.metrics.confusion import confusion_matrix, scores_from_confusion
+from segnet_lab.metrics.conventions import CONVENTIONS, Convention
 from segnet_lab.metrics.matching import tolerance_pixels
 
 __all__ = [

@@ -5,8 +5,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torchmetrics import Metric
 
-from segnet_lab.metrics.boundary import Convention, boundary_scores, find_convention
+from segnet_lab.metrics.boundary import boundary_scores
 from segnet_lab.metrics.confusion import confusion_matrix, scores_from_confusion
+from segnet_lab.metrics.conventions import Convention, find_convention
 from segnet_lab.metrics.labels import as_array
 
 UNIT = 2**40  # BF of 1

@@ -20,7 +20,7 @@ from segnet_lab.metrics import (
     boundary_scores,
     tolerance_pixels,
 )
-from segnet_lab.metrics.boundary import CHOICES
+from segnet_lab.metrics.conventions import CHOICES
 
 ALL_RULES = [Convention(*rules) for rules in itertools.product(*CHOICES.values())]
 
