@@ -17,7 +17,6 @@ _FROM = {
     "create_model": "models",
     "list_models": "models",
     "load_dataset": "data",
-    "list_datasets": "data",
     "Recipe": "recipe",
     "train": "training",
     "evaluate": "evaluation",

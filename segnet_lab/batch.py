@@ -214,9 +214,9 @@ def _models():
 
 
 def _datasets():
-    from segnet_lab.data import list_datasets
+    from segnet_lab.data import DATASETS
 
-    return list_datasets()
+    return list(DATASETS)
 
 
 def _balancings():

@@ -147,16 +147,15 @@ def evaluate(run_dir, dataset, root, size, split) -> None:
 @click.argument("images", nargs=-1, required=True, type=click.Path(dir_okay=False))
 @click.option("--run", "run_dir", type=click.Path(file_okay=False), required=True)
 @click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the pictures.")
-@click.option("--data", "dataset", help="Data set whose palette to use; the default is the one it was trained on.")
-def predict(images, run_dir, out, dataset) -> None:
+def predict(images, run_dir, out) -> None:
     """Label IMAGES: writes a label PNG, a coloured PNG and an overlay for each."""
     from segnet_lab.inference import write_prediction
     from segnet_lab.runs import RunDirectory, load_run
 
-    run = load_run(run_dir)
-    card = dataset or RunDirectory(run_dir).about()["data"]["name"]
+    model = load_run(run_dir).model
+    palette = RunDirectory(run_dir).about()["data"]["palette"]
     for image in images:
-        for path in write_prediction(run.model, image, out, card):
+        for path in write_prediction(model, image, out, palette):
             click.echo(path)
 
 
@@ -168,10 +167,10 @@ def data() -> None:
 @data.command("list")
 def data_list() -> None:
     """Names, classes and licences."""
-    from segnet_lab.data import list_datasets
+    from segnet_lab.data import DATASETS
     from segnet_lab.data.cards import load_card
 
-    for name in list_datasets():
+    for name in DATASETS:
         card = load_card(name)
         click.echo(f"{name:15s}{card.num_classes:3d} classes  {card.title}; {card.licence.splitlines()[0]}")
 

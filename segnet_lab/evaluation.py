@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from segnet_lab.data.base import collate
 from segnet_lab.devices import autocast, compute_dtype
 from segnet_lab.metrics import SegmentationScores
 
@@ -24,7 +25,8 @@ def evaluate(model: nn.Module, data, *, batch_size: int = 8, boundary: bool = Tr
     Returns
     -------
     scores : dict
-        Fractions of 1, as `metrics.SegmentationScores` gives them; nan where nothing could be scored.
+        Fractions of 1: G, C, mIoU and BF as `metrics.SegmentationScores` gives them, and lists of K class_accuracy,
+        class_IoU and class_BF; nan where nothing could be scored.
     """
     if data.num_classes != model.num_classes:
         raise ValueError(
@@ -42,7 +44,7 @@ def evaluate(model: nn.Module, data, *, batch_size: int = 8, boundary: bool = Tr
                 scores.update(model(images).argmax(1).cpu(), labels.cpu())
     finally:
         model.train(was_training)
-    return scores.compute()
+    return scores.compute() | {f"class_{name}": values.tolist() for name, values in scores.per_class().items()}
 
 
 def refresh_batch_norm(model: nn.Module, data, *, batch_size: int, precision: str = "auto") -> None:
@@ -88,6 +90,5 @@ def batches(data, size: int, device: torch.device, order: Tensor | None = None) 
     """Images (B, 3, H, W) and labels (B, H, W) on a device, in that order; the last batch may be short."""
     indices = torch.arange(len(data)) if order is None else order
     for chosen in indices.split(size):
-        samples = [data[int(i)] for i in chosen]
-        images = torch.stack([s.image for s in samples]).to(device, memory_format=torch.channels_last)
-        yield images, torch.stack([s.label for s in samples]).to(device)
+        images, labels = collate([data[int(i)] for i in chosen])
+        yield images.to(device, memory_format=torch.channels_last), labels.to(device)

@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from segnet_lab.data.cards import load_card
 from segnet_lab.data.images import read_image
 from segnet_lab.devices import autocast, compute_dtype
 from segnet_lab.files import atomic
@@ -53,7 +52,7 @@ def predict_logits(model: nn.Module, image, *, precision: str = "auto") -> Tenso
         model.train(was_training)
 
 
-def write_prediction(model: nn.Module, image: str | os.PathLike, folder: str | os.PathLike, dataset: str) -> list[Path]:
+def write_prediction(model: nn.Module, image: str | os.PathLike, folder: str | os.PathLike, palette) -> list[Path]:
     """Write the prediction for a picture file as three PNGs.
 
     Parameters
@@ -63,17 +62,16 @@ def write_prediction(model: nn.Module, image: str | os.PathLike, folder: str | o
     folder : path
         Made if it is not there. Files are named after the picture: `<stem>_label.png` (class indices, grey),
         `<stem>_colour.png` (the data set's palette) and `<stem>_overlay.png` (half picture, half colours).
-    dataset : str
-        Name of the card with the palette.
+    palette : (K, 3) of 0..255
+        Colours of the classes, as in `data.palette`.
 
     Returns
     -------
     list of Path
     """
-    card = load_card(dataset)
     picture = read_image(image)
     label = predict(model, picture).numpy().astype(np.uint8)
-    colours = card.palette[label]
+    colours = np.asarray(palette, np.uint8)[label]
     overlay = (picture.permute(1, 2, 0).numpy() * 255 + colours) / 2
     written = []
     for suffix, pixels in (("label", label), ("colour", colours), ("overlay", overlay.round().astype(np.uint8))):

@@ -187,7 +187,10 @@ def describe(model: EncoderDecoder, data, validation, recipe: Recipe) -> dict:
             "split": data.split,
             "images": len(data),
             "validation": validation and validation.split,
-            "options": data.options,
+            "options": {name: value for name, value in data.options.items() if name != "root"},
+            "class_names": list(data.class_names),
+            "palette": data.palette.tolist(),
+            "ignore_index": data.ignore_index,
         },
         "recipe": asdict(recipe),
     }
