@@ -1,0 +1,105 @@
+"""Runs as tables: what was measured, where it came from, and the paper's numbers beside it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from segnet_lab._messages import unknown
+from segnet_lab.folders import runs_dir, shipped
+from segnet_lab.models import list_models
+from segnet_lab.runs import RunDirectory
+
+SCORES = ("G", "C", "mIoU", "BF")
+
+
+def find_runs(name: str) -> Path:
+    """The folder of a set of runs: one's own in `runs/`, else one that came with the kit in `results/`, else a path.
+
+    Raises
+    ------
+    ValueError
+        There is none; the message lists what there is.
+    """
+    for folder in (runs_dir() / name, shipped("results") / name, Path(name)):
+        if any(folder.glob("*/run.json")):
+            return folder
+    known = {file.parents[1].name for root in (runs_dir(), shipped("results")) for file in root.glob("*/*/run.json")}
+    raise ValueError(unknown("set of runs", name, sorted(known)))
+
+
+def list_runs(name: str) -> dict[str, Path]:
+    """Run name -> run directory, networks in the paper's order, then by name."""
+    order = list_models()
+    runs = [RunDirectory(file.parent) for file in find_runs(name).glob("*/run.json")]
+    runs.sort(key=lambda run: (order.index(run.about()["model"]["name"]), run.path.name))
+    return {run.path.name: run.path for run in runs}
+
+
+def scores_table(name: str, split: str = "val") -> pd.DataFrame:
+    """One row a finished run of a set.
+
+    Parameters
+    ----------
+    name : str
+        See `find_runs`.
+    split : str
+        Whose scores: "train", "val" or "test".
+
+    Returns
+    -------
+    DataFrame
+        Indexed by run; model, data, size, width, balancing, epochs, epoch (the selected one), minutes of training,
+        and G, C, mIoU, BF in percent. A run without scores of that split is left out.
+    """
+    rows = {}
+    for run, scores in _scored(name, split):
+        about = run.about()
+        size = about["data"]["options"].get("size")
+        rows[run.path.name] = {
+            "model": about["model"]["name"],
+            "data": about["data"]["name"],
+            "size": "x".join(map(str, size)) if size else "",
+            "width": about["model"]["width"],
+            "balancing": about["recipe"]["balancing"],
+            "epochs": about["recipe"]["epochs"],
+            "epoch": scores["epoch"],
+            "minutes": pd.read_csv(run.log_file)["seconds"].sum() / 60,
+            **{score: 100 * scores[split][score] for score in SCORES},
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def class_table(name: str, split: str = "val", score: str = "accuracy") -> pd.DataFrame:
+    """Score of every class ("accuracy", "IoU" or "BF") in percent: a row a run, a column a class."""
+    rows = {}
+    for run, scores in _scored(name, split):
+        values = [100 * v for v in scores[split][f"class_{score}"]]
+        rows[run.path.name] = dict(zip(run.about()["data"]["class_names"], values, strict=True))
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _scored(name: str, split: str) -> Iterator[tuple[RunDirectory, dict]]:
+    for folder in list_runs(name).values():
+        run = RunDirectory(folder)
+        if split in run.scores():
+            yield run, run.scores()
+
+
+def beside_paper(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Our columns beside the paper's, under two headings, rows joined by model name.
+
+    Parameters
+    ----------
+    ours, paper : DataFrame
+        Both indexed by our model names; a row that only the paper has stays, with nan on our side.
+
+    Examples
+    --------
+    >>> ours = pd.DataFrame({"BF": [30.0]}, index=["segnet_basic"])
+    >>> paper = pd.DataFrame({"BF": [35.78, 20.83]}, index=["segnet_basic", "bilinear_interpolation"])
+    >>> beside_paper(ours, paper).columns.tolist()
+    [('ours', 'BF'), ('paper', 'BF')]
+    """
+    rows = [*paper.index, *(row for row in ours.index if row not in paper.index)]
+    return pd.concat({"ours": ours.reindex(rows), "paper": paper.reindex(rows)}, axis=1)
