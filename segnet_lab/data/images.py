@@ -232,10 +232,13 @@ def _unknown_label(values, wrong, table, path, card) -> str:
             f"{path}: colour {tuple(value)} {here} is none of the {len(table)} on the card of {card.title}; the "
             f"nearest is {near}. If the file was resized, take the original; else add the class to {card.path}"
         )
-    known = ", ".join(_ranges(sorted(table)))
+    known, void = (
+        ", ".join(_ranges(sorted(numbers)))
+        for numbers in (table, [number for number, c in table.items() if c == card.void_index])
+    )
     return (
         f"{path}: label value {value} {here} is not on the card of {card.title}, which knows {known} "
-        f"(void is {card.void_index}). Correct the file, or name the class in {card.path}"
+        f"(void: {void}). Correct the file, or name the class in {card.path}"
     )
 
 

@@ -189,7 +189,7 @@ def test_a_value_outside_the_classes_names_file_value_and_pixel(trees):
     path = trees.png("bad.png", [[0, 1], [12, 12]])
     with pytest.raises(ValueError, match=r"bad\.png: label value 12 at row 1, column 0 \(2 such") as caught:
         read_label(path, CARD)
-    assert "knows 0 to 11 (void is 11). Correct the file" in str(caught.value)
+    assert "knows 0 to 11 (void: 11). Correct the file" in str(caught.value)
 
 
 def test_an_unknown_colour_names_file_colour_and_pixel(trees):
