@@ -178,9 +178,7 @@ def test_sunrgbd_labels_with_38_classes(trees):
     root = sun(trees)
     trees.png("sunrgbd_train_test_labels/img-005051.png", [[38, 1]])
     trees.photo("SUNRGBD-train_images/img-000001.jpg", (1, 2))
-    with pytest.raises(
-        ValueError, match=r"img-005051\.png: label value 38 at row 0, column 0 .* knows 0 to 37 \(void: 0\)"
-    ):
+    with pytest.raises(ValueError, match=r"img-005051\.png: label value 38 at row 0, .* knows 0 to 37 \(void: 0\)"):
         load_dataset("sunrgbd", root=root)[0]
 
 
@@ -259,9 +257,7 @@ def test_an_unknown_cityscapes_id(trees):
     trees.png("kitti/training/semantic/000000_10.png", [[7, 34, 0, 33]])
     with pytest.warns(UserWarning, match="never released"):
         data = load_dataset("road_ensemble", root=root)
-    with pytest.raises(
-        ValueError, match=r"000000_10\.png: label value 34 at row 0, column 1 .* 0 to 33 \(void: 0 to 6, 10\)"
-    ):
+    with pytest.raises(ValueError, match=r"000000_10\.png: label value 34 .* 0 to 33 \(void: 0 to 6, 10\)"):
         data[2]
 
 
