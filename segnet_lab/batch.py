@@ -17,6 +17,7 @@ from typing import NamedTuple
 import nbformat
 
 from segnet_lab._messages import unknown
+from segnet_lab.files import write_text
 from segnet_lab.folders import runs_dir, shipped
 
 
@@ -160,6 +161,36 @@ def run_notebook(
     if left_out:
         raise NotebookFailed(f"{path.name}: cells {left_out} were not run; see {output}")
     return output
+
+
+def refresh(notebook: str | os.PathLike) -> Path:
+    """Run a notebook with its own parameters and put the outputs into it, without any trace of the run itself.
+
+    This is how the committed outputs of the lessons are made. Times, versions, widget states and papermill's
+    notes are left out, so that a second refresh changes nothing.
+
+    Raises
+    ------
+    NotebookFailed
+        A cell failed or wrote to stderr; the notebook is left as it was.
+    """
+    path = find_notebook(notebook)
+    executed = run_notebook(path, output=runs_dir() / "notebooks" / path.name)
+    fresh = nbformat.read(executed, as_version=4)
+    for number, cell in enumerate(fresh.cells):
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        cell.id = f"cell-{number}"
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                raise NotebookFailed(f"{path.name}, cell {number} wrote to stderr: {output.text}")
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+            output.pop("metadata", None) if output.output_type == "stream" else output.update(metadata={})
+    fresh.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    write_text(path, nbformat.writes(fresh) + "\n")
+    return path
 
 
 def sweep(

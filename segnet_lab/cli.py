@@ -40,9 +40,16 @@ def demo(epochs: int, lab: bool) -> None:
 @click.argument("name", required=False)
 @click.option("-p", "--parameter", nargs=2, multiple=True, metavar="KEY VALUE", help="Set a parameter; repeatable.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Executed notebook [runs/notebooks/NAME.ipynb].")
-def notebooks(name: str | None, parameter: tuple, output: str | None) -> None:
+@click.option("--refresh", is_flag=True, help="For authors: put fresh outputs into the notebook itself.")
+def notebooks(name: str | None, parameter: tuple, output: str | None, refresh: bool) -> None:
     """Run the lesson NAME from top to bottom; without a name, list the lessons and their parameters."""
     from segnet_lab import batch
+
+    if refresh:
+        if name is None or parameter or output:
+            raise click.UsageError("--refresh takes a NAME, and neither parameters nor an output")
+        click.echo(f"refreshed: {batch.refresh(name)}")
+        return
 
     if name is None:
         for lesson in batch.list_notebooks():
