@@ -5,6 +5,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from segnet_lab._messages import unknown
 from segnet_lab.metrics.labels import read_pair
 
 
@@ -92,7 +93,7 @@ def scores_from_confusion(matrix: Tensor | ArrayLike, absent: str = "nan") -> di
     tensor([0.5000, 0.5714,    nan], dtype=torch.float64)
     """
     if absent not in ("nan", "zero"):
-        raise ValueError(f"unknown rule absent={absent!r}. Known: nan, zero")
+        raise ValueError(unknown("rule for absent classes", absent, ("nan", "zero")))
     matrix = torch.as_tensor(matrix).cpu().double()
     if matrix.dim() != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"expected a confusion matrix (K, K), got {tuple(matrix.shape)}")

@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from segnet_lab._messages import unknown
+
 # --------------------------------------------------------------------------------------------------
 # What is a boundary. `low` is a map, or bit planes, with 0 in void, `high` the same with 1 in void: an OR over `low`
 # and an AND over `high` see only pixels that are known.
@@ -82,7 +84,7 @@ class Convention:
         for field in fields(self):
             value, known = getattr(self, field.name), CHOICES[field.name]
             if value not in known:
-                raise ValueError(f"unknown {field.name} {value!r}. Known: {', '.join(map(str, known))}")
+                raise ValueError(unknown(field.name, value, map(str, known)))
 
 
 CONVENTIONS = {
@@ -108,7 +110,7 @@ def find_convention(
     """
     if isinstance(convention, str):
         if convention not in CONVENTIONS:
-            raise ValueError(f"unknown convention {convention!r}. Known: {', '.join(CONVENTIONS)}")
+            raise ValueError(unknown("convention", convention, CONVENTIONS))
         convention = CONVENTIONS[convention]
     given = {"matching": matching, "boundary": boundary, "present": present, "void": void, "strict": strict}
     return replace(convention, **{name: rule for name, rule in given.items() if rule is not None})

@@ -1,14 +1,11 @@
 import itertools
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from segnet_lab.metrics import (
@@ -387,7 +384,10 @@ def test_finer_arguments_override_the_convention():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"convention": "matlob"}, "unknown convention 'matlob'. Known: paper, authors_script, csurka, matlab"),
+        (
+            {"convention": "matlob"},
+            "unknown convention 'matlob'. Did you mean 'matlab'\\? Known: paper, authors_script, csurka, matlab",
+        ),
         ({"matching": "greedy"}, "unknown matching 'greedy'. Known: one_to_one, distance"),
         ({"present": "any"}, "unknown present 'any'. Known: target, either, both"),
         ({"boundary": "outer"}, "unknown boundary 'outer'. Known: seg2bdry, inner"),
@@ -422,14 +422,11 @@ def test_boundaries_of_all_classes_leave_void_out():
 # CamVid
 
 
-def camvid_labels(count):
-    """Some validation labels, (count, 360, 480) with void 11, from where data sets lie."""
-    roots = [Path(os.environ.get("SEGNET_LAB_DATA", "datasets")) / "camvid"]
-    roots.append(Path(__file__).parents[3] / "shared" / "camvid")
-    files = next((found for root in roots if (found := sorted(root.glob("valannot/*.png")))), None)
-    if files is None:
-        pytest.skip(f"CamVid's valannot/ is neither in {roots[0]} nor in ../shared/camvid")
-    return np.stack([np.array(Image.open(file)) for file in files[:: len(files) // count][:count]]).astype(np.int64)
+@pytest.fixture
+def labels(camvid):
+    """Ten validation labels over the whole clip, (10, 360, 480), void 11."""
+    data = camvid("val")
+    return np.stack([data[i].label.numpy() for i in range(0, len(data), -(-len(data) // 10))])
 
 
 def blocky(labels, side=8):
@@ -439,15 +436,15 @@ def blocky(labels, side=8):
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_agrees_with_the_slow_way_on_camvid(convention):
-    for target in camvid_labels(2)[:, ::4, ::4]:  # 90x120
+def test_agrees_with_the_slow_way_on_camvid(convention, labels):
+    for target in labels[::9, ::4, ::4]:  # 90x120
         for pred in (blocky(target, 5), np.roll(target, (1, -2), (0, 1))):
             found = boundary_f1(pred, target, 11, convention=convention, ignore_index=11)
             assert found == pytest.approx(slow_bf(pred, target, 11, 0.0075, CONVENTIONS[convention], 11), abs=1e-12)
 
 
-def test_full_size_camvid_agrees_with_distance_transforms():
-    target = camvid_labels(2)
+def test_full_size_camvid_agrees_with_distance_transforms(labels):
+    target = labels[::9]
     pred = blocky(target)
     found = boundary_scores(pred, target, 11, convention="csurka", ignore_index=11)
     for image, cls in np.ndindex(found.f1.shape):
@@ -458,9 +455,9 @@ def test_full_size_camvid_agrees_with_distance_transforms():
             assert found.precision[image, cls] == pytest.approx((p & slow_near(t, 4.5, False)).sum() / p.sum())
 
 
-def test_both_solvers_find_as_many_pairs_on_camvid(monkeypatch):
+def test_both_solvers_find_as_many_pairs_on_camvid(labels, monkeypatch):
     pytest.importorskip("numba", reason="the compiled matching needs numba")
-    target = camvid_labels(4)
+    target = labels[::3]
     for pred in (blocky(target), np.roll(target, 3, 2), target[::-1]):
         scores = []
         for switch in "01":
@@ -469,11 +466,10 @@ def test_both_solvers_find_as_many_pairs_on_camvid(monkeypatch):
         np.testing.assert_array_equal(*scores)
 
 
-def test_blocky_camvid_rises_from_convention_to_convention():
+def test_blocky_camvid_rises_from_convention_to_convention(labels):
     # One to one < by distance < with the outline of void given away < with missed classes left out as well.
-    target = camvid_labels(10)
-    pred = blocky(target, 12)
+    pred = blocky(labels, 12)
     rules = ["authors_script", "csurka", replace(CONVENTIONS["csurka"], void="erased"), "matlab"]
-    scores = [boundary_f1(pred, target, 11, convention=c, ignore_index=11) for c in rules]
+    scores = [boundary_f1(pred, labels, 11, convention=c, ignore_index=11) for c in rules]
     assert scores == sorted(set(scores))
     assert scores[-1] - scores[0] > 0.1

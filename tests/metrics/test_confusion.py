@@ -116,7 +116,7 @@ def test_bad_maps_are_named(pred, target, message):
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="num_classes is 0"):
         confusion_matrix([[0]], [[0]], 0)
-    with pytest.raises(ValueError, match=r"absent='drop'\. Known: nan, zero"):
+    with pytest.raises(ValueError, match=r"unknown rule for absent classes 'drop'\. Known: nan, zero"):
         scores_from_confusion([[1]], absent="drop")
     with pytest.raises(ValueError, match=r"\(K, K\), got \(1, 2\)"):
         scores_from_confusion([[1, 2]])

@@ -121,7 +121,7 @@ def test_nothing_seen_is_nan():
 def test_unknown_rules_are_told_at_once():
     with pytest.raises(ValueError, match="unknown convention 'papers'"):
         SegmentationScores(3, convention="papers")
-    with pytest.raises(ValueError, match="absent='skip'"):
+    with pytest.raises(ValueError, match="absent classes 'skip'"):
         SegmentationScores(3, absent="skip")
 
 
