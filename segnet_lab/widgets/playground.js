@@ -43,26 +43,23 @@ export function unpack(codes, [h, w]) {
   return make_map([h, w], (i, j) => { const n = i * w + j; return (codes[n >> 2] >> (2 * (n & 3))) & 3; });
 }
 
-// Every way of upsampling is a weighted sum of pooled values. What differs is who chooses the weights: the codes
-// (pooling indices), nobody (fixed, replication, bilinear) or training (deconvolution).
-const back_where_it_was = (m, r, c) => (m.corners[r >> 1][c >> 1] === corner_of(r, c) ? [[1, r >> 1, c >> 1]] : []);
+// Every way of upsampling is a weighted sum of pooled values. What differs is who chooses the weights - the codes, nobody,
+// or training - and what must be remembered: codes, a whole map (`adds`), or nothing. A sparse one leaves cells empty.
+const whole_window = (m, r, c) => [[1, r >> 1, c >> 1]];
+const coded_corner = (m, r, c) => (m.corners[r >> 1][c >> 1] === corner_of(r, c) ? whole_window(m, r, c) : []);
+const top_left = (m, r, c) => (corner_of(r, c) === 0 ? whole_window(m, r, c) : []);
 
 export const DECODERS = {
-  pooling_indices: { label: "pooling indices", does: "puts each value back where it was", terms: back_where_it_was },
-  fixed_indices: { label: "fixed index", does: "puts each value top-left",
-    terms: (m, r, c) => (corner_of(r, c) === 0 ? [[1, r >> 1, c >> 1]] : []) },
-  replication: { label: "replication", does: "fills each window with its value", terms: (m, r, c) => [[1, r >> 1, c >> 1]] },
-  bilinear: { label: "bilinear", does: "blends neighbouring values",
-    terms: ({ pooled, values }, r, c) => outer(between(r, pooled.length, values.length),
-      between(c, pooled[0].length, values[0].length)) },
-  learnt_deconvolution: { label: "learnt deconvolution", does: "spreads each value with a learnt 4×4 kernel",
-    terms: ({ pooled, deconvolution }, r, c) => outer(reached(r, pooled.length), reached(c, pooled[0].length))
-      .map(([, i, j]) => [deconvolution[r + 1 - 2 * i][c + 1 - 2 * j], i, j]) },
+  pooling_indices: { label: "pooling indices", does: "puts each value back where it was", terms: coded_corner, sparse: true, codes: true },
+  fixed_indices: { label: "fixed index", does: "puts each value top-left", terms: top_left, sparse: true },
+  replication: { label: "replication", does: "fills each window with its value", terms: whole_window },
+  bilinear: { label: "bilinear", does: "blends neighbouring values", terms: ({ pooled: p, values: x }, r, c) =>
+    outer(between(r, p.length, x.length), between(c, p[0].length, x[0].length)) },
+  learnt_deconvolution: { label: "learnt deconvolution", does: "spreads each value with a 4×4 kernel", terms: ({ pooled: p, deconvolution: k }, r, c) =>
+    outer(reached(r, p.length), reached(c, p[0].length)).map(([, i, j]) => [k[r + 1 - 2 * i][c + 1 - 2 * j], i, j]) },
   whole_map_added: { label: "indices + whole map", does: "puts each value back where it was and later adds the whole input",
-    terms: back_where_it_was },
+    terms: coded_corner, sparse: true, codes: true, adds: true },
 };
-
-const fills = (name) => !["pooling_indices", "fixed_indices", "whole_map_added"].includes(name);
 
 const outer = (rows, cols) => rows.flatMap(([a, i]) => cols.map(([b, j]) => [a * b, i, j]));
 
@@ -78,8 +75,12 @@ const reached = (r, small) => [(r - 1) >> 1, (r + 1) >> 1].filter((i) => i >= 0 
 
 /** The 3x3 kernel laid over (r, c); nothing lies beyond the frame. */
 export function kernel_terms(kernel, [h, w], r, c) {
-  return positions([3, 3]).map(([u, v]) => [kernel[u][v], r + u - 1, c + v - 1])
-    .filter(([, y, x]) => y >= 0 && y < h && x >= 0 && x < w);
+  const terms = [];
+  kernel.forEach((row, u) => row.forEach((weight, v) => {
+    const y = r + u - 1, x = c + v - 1;
+    if (y >= 0 && y < h && x >= 0 && x < w) terms.push([weight, y, x]);
+  }));
+  return terms;
 }
 
 const weighted_sum = (terms, x) => terms.reduce((sum, [w, r, c]) => sum + w * x[r][c], 0);
@@ -87,19 +88,17 @@ const weighted_sum = (terms, x) => terms.reduce((sum, [w, r, c]) => sum + w * x[
 /** Everything that the page shows: pooled values, codes and, for every decoding, its maps and scores. */
 export function compute({ values, decoders, kernels, deconvolutions }) {
   const size = size_of(values), [pooled, codes] = max_pool_2x2(values);
-  const corners = unpack(codes, size_of(pooled)), windows = corners.flat().length;
+  const corners = unpack(codes, size_of(pooled));
   const lanes = decoders.map((name, n) => {
-    const m = { values, pooled, corners, deconvolution: deconvolutions[n] };
-    const terms = make_map(size, (r, c) => DECODERS[name].terms(m, r, c));
-    const upsampled = terms.map((row) => row.map((t) => weighted_sum(t, pooled)));
-    const added = name === "whole_map_added";
+    const m = { values, pooled, corners, deconvolution: deconvolutions[n] }, kernel = kernels[n], decoder = DECODERS[name];
+    const terms = make_map(size, (r, c) => decoder.terms(m, r, c));
+    const upsampled = make_map(size, (r, c) => weighted_sum(terms[r][c], pooled));
     const dense = make_map(size, (r, c) =>
-      weighted_sum(kernel_terms(kernels[n], size, r, c), upsampled) + (added ? values[r][c] : 0));
+      weighted_sum(kernel_terms(kernel, size, r, c), upsampled) + (decoder.adds ? values[r][c] : 0));
     const error = make_map(size, (r, c) => dense[r][c] - values[r][c]);
     const mean_error = error.flat().reduce((sum, e) => sum + Math.abs(e), 0) / error.flat().length;
-    const coded = added || name === "pooling_indices";
-    const remembers = (coded ? packed_bytes(windows) : 0) + (added ? 4 * size[0] * size[1] : 0); // bytes
-    return { name, terms, kernel: kernels[n], added, upsampled, dense, error, mean_error, remembers };
+    const remembers = (decoder.codes ? codes.length : 0) + (decoder.adds ? 4 * error.flat().length : 0); // bytes
+    return { name, decoder, terms, kernel, upsampled, dense, error, mean_error, remembers };
   });
   return { values, pooled, codes, corners, lanes };
 }
@@ -109,11 +108,9 @@ export function least_squares(rows, targets) {
   const n = rows[0].length, sum = (f) => rows.reduce((s, row, k) => s + f(row, targets[k]), 0);
   const a = make_map([n, n + 1], (p, q) => sum((row, target) => row[p] * (q < n ? row[q] : target)));
   const ridge = 1e-9 * (1 + Math.max(...range(n).map((p) => a[p][p]))); // keeps a weight that is never used at 0
-  range(n).forEach((p) => {
-    a[p][p] += ridge;
-  });
-  for (const p of range(n)) {
-    for (const q of range(n).slice(p + 1)) {
+  for (let p = 0; p < n; p++) a[p][p] += ridge;
+  for (let p = 0; p < n; p++) {
+    for (let q = p + 1; q < n; q++) {
       const f = a[q][p] / a[p][p];
       for (let k = p; k <= n; k++) a[q][k] -= f * a[p][k];
     }
@@ -126,10 +123,10 @@ export function least_squares(rows, targets) {
 }
 
 /** "Training" on one input: the 3x3 kernel that brings the dense map nearest to it. */
-export function learn_kernel({ upsampled, added }, values) {
+export function learn_kernel({ upsampled, decoder }, values) {
   const at = positions(size_of(values)), read = (r, c) => upsampled[r]?.[c] ?? 0;
   const rows = at.map(([r, c]) => positions([3, 3]).map(([u, v]) => read(r + u - 1, c + v - 1)));
-  const w = least_squares(rows, at.map(([r, c]) => (added ? 0 : values[r][c])));
+  const w = least_squares(rows, at.map(([r, c]) => (decoder.adds ? 0 : values[r][c])));
   return make_map([3, 3], (u, v) => w[3 * u + v]);
 }
 
@@ -152,20 +149,19 @@ export function storage([channels, h, w]) {
 // Where a cell comes from. A place is {kind, lane, r, c}; a packed byte shows its highest two bits first.
 const unique = (cells) => [...new Map(cells.map((cell) => [cell.join(), cell])).values()];
 
+const support = (m, r, c) => kernel_terms([[1, 1, 1], [1, 1, 1], [1, 1, 1]], size_of(m.values), r, c).map(([, y, x]) => [y, x]);
+
 function windows_behind(m, { kind, lane, r, c }) {
-  const half = size_of(m.pooled);
-  if (kind === "pooled" || kind === "codes") return [[r, c]];
-  if (kind === "packed") {
-    const inside = c === 4 ? range(4).map((k) => 4 * r + k) : [4 * r + 3 - c];
-    return inside.filter((n) => n < half[0] * half[1]).map((n) => [Math.floor(n / half[1]), n % half[1]]);
-  }
-  const own = [[r >> 1, c >> 1]], cells = kind === "upsampled" ? [[1, r, c]] : support(m, r, c);
+  const [h, w] = size_of(m.pooled), own = [[r >> 1, c >> 1]];
   if (kind === "input") return own;
-  const found = unique(cells.flatMap(([, y, x]) => m.lanes[lane].terms[y][x].map(([, i, j]) => [i, j])));
+  if (kind === "pooled" || kind === "codes") return [[r, c]];
+  if (kind === "packed")
+    return (c === 4 ? range(4) : [3 - c]).map((k) => 4 * r + k).filter((n) => n < h * w).map((n) => [Math.floor(n / w), n % w]);
+  if (kind === "kernel" || kind === "deconvolution") return [];
+  const cells = kind === "upsampled" ? [[r, c]] : support(m, r, c);
+  const found = unique(cells.flatMap(([y, x]) => m.lanes[lane].terms[y][x].map(([, i, j]) => [i, j])));
   return found.length || kind !== "upsampled" ? found : own; // an empty cell shows the window that left it empty
 }
-
-const support = (m, r, c) => kernel_terms([[1, 1, 1], [1, 1, 1], [1, 1, 1]], size_of(m.values), r, c);
 
 /** The cells of every panel that belong to a place: {panel: [[r, c, strong], ...]}. */
 export function trace(m, place) {
@@ -178,15 +174,16 @@ export function trace(m, place) {
     add("packed", n >> 2, 3 - (n & 3), true);
   }
   const inside = new Set(windows.map(String));
-  m.lanes.forEach(({ terms }, lane) => {
+  m.lanes.forEach(({ terms, decoder }, lane) => {
     if (kind === "dense" || kind === "error") {
-      for (const [, y, x] of support(m, r, c)) add(`upsampled${lane}`, y, x, terms[y][x].length > 0);
+      if (decoder.adds && lane === place.lane) add("input", r, c, true);
+      for (const [y, x] of support(m, r, c)) add(`upsampled${lane}`, y, x, terms[y][x].length > 0);
       for (const panel of ["dense", "error"]) add(panel + lane, r, c, true);
     } else { // forward: what this value becomes
       const fed = kind === "upsampled" ? [[r, c]] : positions(size_of(m.values))
         .filter(([y, x]) => terms[y][x].some(([w, i, j]) => w && inside.has(`${i},${j}`)));
       for (const [y, x] of fed) add(`upsampled${lane}`, y, x, true);
-      for (const [y, x] of unique(fed.flatMap(([y, x]) => support(m, y, x).map(([, v, u]) => [v, u])))) add(`dense${lane}`, y, x);
+      for (const [y, x] of unique(fed.flatMap(([y, x]) => support(m, y, x)))) add(`dense${lane}`, y, x);
     }
   });
   return lit;
@@ -205,52 +202,39 @@ function window_formula({ values, pooled, corners }, i, j) {
   return `max(${inside.map(show).join(", ")}) = ${show(pooled[i][j])}, ${CORNERS[code]} = code ${code}${tie}`;
 }
 
+const bits = (code) => code.toString(2).padStart(2, "0");
+
 /** One sentence for a place, with its numbers. Rows and columns count from 0, as in Python. */
 export function explain(m, { kind, lane, r, c }) {
-  const i = r >> 1, j = c >> 1, where = `[${r}, ${c}]`, letter = "AB"[lane], one = m.lanes[lane];
-  const bits = (n, width) => n.toString(2).padStart(width, "0");
+  const i = r >> 1, j = c >> 1, code = m.corners[i]?.[j], here = corner_of(r, c), { decoder, ...one } = m.lanes[lane] ?? {};
+  const name = `${kind}${lane === undefined ? "" : ` ${"AB"[lane]}`}[${r}, ${c}]`, value = one[kind] && show(one[kind][r]?.[c]);
   switch (kind) {
-    case "input": {
-      const wins = m.corners[i][j] === corner_of(r, c);
-      return `input${where} = ${show(m.values[r][c])}, ${wins ? "remembered" : "forgotten"}: ${window_formula(m, i, j)}`;
-    }
-    case "pooled": return `pooled${where} = ${window_formula(m, r, c)}`;
+    case "input": return `${name} = ${show(m.values[r][c])}, ${code === here ? "remembered" : "forgotten"}: ${window_formula(m, i, j)}`;
+    case "pooled": return `${name} = ${window_formula(m, r, c)}`;
     case "codes": {
-      const n = r * m.pooled[0].length + c, code = m.corners[r][c];
-      return `code${where} = ${code} = bits ${bits(code, 2)}, ${CORNERS[code]}: window ${n} lies in byte ${n >> 2}, bits ` +
-        `${2 * (n & 3) + 1} and ${2 * (n & 3)}`;
+      const n = r * m.pooled[0].length + c, k = m.corners[r][c], bit = 2 * (n & 3);
+      return `code[${r}, ${c}] = ${k} = bits ${bits(k)}, ${CORNERS[k]}: window ${n} lies in byte ${n >> 2}, bits ${bit + 1} and ${bit}`;
     }
     case "packed": {
-      const four = range(4).map((k) => (m.codes[r] >> (2 * k)) & 3);
-      return `byte ${r} = ${four.map((code, k) => (k ? `${4 ** k}·${code}` : code)).join(" + ")} = ${m.codes[r]} = ` +
-        `bits ${four.map((code) => bits(code, 2)).reverse().join(" ")}, first window in the lowest bits`;
+      const four = range(4).map((k) => (m.codes[r] >> (2 * k)) & 3), sum = four.map((k, n) => (n ? `${4 ** n}·${k}` : k)).join(" + ");
+      return `byte ${r} = ${sum} = ${m.codes[r]} = bits ${four.map(bits).reverse().join(" ")}, first window in the lowest bits`;
     }
     case "upsampled": {
-      const terms = one.terms[r][c], code = m.corners[i][j], name = `upsampled ${letter}${where}`;
-      const value = show(one.upsampled[r][c]), here = CORNERS[corner_of(r, c)];
-      if (["pooling_indices", "whole_map_added"].includes(one.name))
-        return terms.length ? `${name} = ${value}: code ${code} says ${CORNERS[code]}, which is here`
-          : `${name} = 0: code ${code} says ${CORNERS[code]}, this is ${here}`;
-      if (one.name === "fixed_indices")
-        return terms.length ? `${name} = ${value}: always top-left` : `${name} = 0: always top-left, this is ${here}`;
-      if (one.name === "replication") return `${name} = pooled[${i}, ${j}] = ${value}: the whole window gets it`;
-      return `${name} = ${spoken_terms(terms, m.pooled)} = ${value}`;
+      if (decoder.codes) return `${name} = ${value}: code ${code} says ${CORNERS[code]}, ${code === here ? "which is here" : `this is ${CORNERS[here]}`}`;
+      if (decoder.sparse) return `${name} = ${value}: always top-left${here ? `, this is ${CORNERS[here]}` : ""}`;
+      if (decoder.terms === whole_window) return `${name} = pooled[${i}, ${j}] = ${value}: the whole window gets it`;
+      return `${name} = ${spoken_terms(one.terms[r][c], m.pooled)} = ${value}`;
     }
     case "dense": {
-      const terms = kernel_terms(one.kernel, size_of(m.values), r, c);
+      const terms = kernel_terms(one.kernel, size_of(m.values), r, c), plus = decoder.adds ? ` + input ${factor(m.values[r][c])}` : "";
       const zeros = 9 - terms.filter(([w, y, x]) => w && one.upsampled[y][x]).length;
-      if (zeros === 9 && !one.added) return `dense ${letter}${where} = 0: all nine terms are 0`;
-      return `dense ${letter}${where} = ${spoken_terms(terms, one.upsampled)}` +
-        (one.added ? ` + input ${factor(m.values[r][c])}` : "") + ` = ${show(one.dense[r][c])}` +
-        (zeros ? ` (${zeros} of 9 terms are 0)` : "");
+      if (zeros === 9 && !plus) return `${name} = 0: all nine terms are 0`;
+      return `${name} = ${spoken_terms(terms, one.upsampled)}${plus} = ${value}${zeros ? ` (${zeros} of 9 terms are 0)` : ""}`;
     }
-    case "error":
-      return `error ${letter}${where} = ${factor(one.dense[r][c])} − ${factor(m.values[r][c])} = ${show(one.error[r][c])}`;
-    case "kernel": {
-      const side = [["above ", "", "below "][r] + ["left", "", "right"][c]].join("").trim() || "itself";
-      return `kernel ${letter}${where} = ${show(one.kernel[r][c])}: weighs the upsampled cell ${side}`;
-    }
-    default: return `deconvolution ${letter}${where}: each pooled value, times this weight, is added to its cell of a 4×4 block`;
+    case "error": return `${name} = ${factor(one.dense[r][c])} − ${factor(m.values[r][c])} = ${value}`;
+    case "kernel": return `${name} = ${value}: weighs the upsampled cell ` +
+      (`${["above ", "", "below "][r]}${["left", "", "right"][c]}`.trim() || "itself");
+    default: return `${name}: each pooled value, times this weight, is added to its cell of a 4×4 block`;
   }
 }
 
@@ -261,7 +245,7 @@ const CHOICES = ["values", "decoders", "kernels", "deconvolutions", "step", "cod
 export const SIZES = [4, 16], LARGEST = 1e6;
 const MEGAPIXELS = 64, COARSE = 64; // of a picture: the most that is read, and its shorter side after shrinking
 
-const shuffled = (r, c) => { const s = Math.sin(12.9898 * r + 78.233 * c + 4) * 43758.5453; return Math.floor(10 * (s - Math.floor(s))); };
+const shuffled = (r, c) => Math.floor(10 * ((((Math.sin(12.9898 * r + 78.233 * c + 4) * 43758.5453) % 1) + 1) % 1)); // a digit
 export const PRESETS = {
   "thin pole": [(r, c, h, w) => (c === (w >> 2) + Math.floor((r * (w >> 1)) / h) ? 9 : 0),
     "One pixel wide and leaning. With its codes, copying down rebuilds it; without them no 3×3 kernel can."],
@@ -276,10 +260,9 @@ export const PRESETS = {
   noise: [shuffled, "All corners win about equally often, so two bits are needed; three numbers of four are lost all the same."],
 };
 
-const ones = (n, value) => make_map([n, n], () => value);
 export const KERNELS = {
   identity: [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
-  box: ones(3, 1 / 9), // the mean of nine
+  box: make_map([3, 3], () => 1 / 9), // the mean of nine
   tent: [[0.25, 0.5, 0.25], [0.5, 1, 0.5], [0.25, 0.5, 0.25]], // sums to 4, as unpooling fills one cell in four
   "copy down": [[0, 1, 0], [0, 1, 0], [0, 0, 0]],
   sharpen: [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
@@ -291,10 +274,11 @@ export const DECONVOLUTIONS = { // the middle of FCN's 8x8, which bilinear initi
   replication: make_map([4, 4], (u, v) => (u % 3 && v % 3 ? 1 : 0)),
   "fixed index": make_map([4, 4], (u, v) => (u === 1 && v === 1 ? 1 : 0)),
 };
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-const name_of = (value, presets) => Object.keys(presets).find((name) => same(presets[name], value)) ?? "";
+const name_of = (x, presets, cell = (map, r, c) => map[r][c]) => Object.keys(presets).find((name) =>
+  x.every((row, r) => row.every((v, c) => v === cell(presets[name], r, c)))) ?? "";
 
-const bytes = (n) => `${n.toLocaleString("en")} byte${n === 1 ? "" : "s"}`;
+const { format: thousands } = new Intl.NumberFormat("en");
+const bytes = (n) => `${thousands(n)} byte${n === 1 ? "" : "s"}`;
 const STEPS = [ // name, the sentence of the guided tour
   ["Input", ({ values }) => `A map of ${size_of(values).join(" × ")} numbers, one channel of what an encoder layer puts out. Paint on it.`],
   ["Pool", ({ values, pooled }) => `Each 2×2 window keeps its largest value: ${values.flat().length} numbers become ${pooled.flat().length}.`],
@@ -327,9 +311,10 @@ export function parse_number(text) {
 
 function h(tag, attributes = {}, ...children) {
   const el = document.createElement(tag);
+  el.setAttribute("data-lm-suppress-shortcuts", ""); // or an x typed here cuts JupyterLab's notebook cell
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
-    else if (value !== false) el.setAttribute(name, value);
+    else el.setAttribute(name, value);
   }
   el.append(...children);
   return el;
@@ -346,30 +331,30 @@ const percent = (t) => Math.round(100 * Math.min(1, Math.max(0, t))) || 0;
 
 /** A number in a few characters, for a cell. */
 export function short(x, most = 4) {
+  if (Number.isInteger(x) && Math.abs(x) < 100) return minus(`${x}`);
   const text = [2, 1, 0].map((digits) => minus(String(+x.toFixed(digits)).replace(/^(-?)0\./, "$1."))).find((s) => s.length <= most);
   return text ?? minus(x.toExponential(0).replace("e+", "e"));
 }
 
 /** A grid of cells: one stop for the Tab key, arrow keys inside. */
 class Grid {
-  constructor(kind, label, { lane = 0, edit = null } = {}) {
-    Object.assign(this, { kind, lane, edit, label, cells: [], drawn: [], lit: [], stop: null });
-    this.el = h("div", { class: `grid ${kind}${edit ? " editable" : ""}`, role: "grid", "aria-readonly": String(!edit) });
+  constructor(kind, label, { lane, edit } = {}) {
+    Object.assign(this, { kind, label, lane, edit, name: kind + (lane ?? ""), cells: [], lit: [] });
+    this.el = h("div", { class: `grid ${kind}${edit ? " editable" : ""}`, role: "grid", "aria-readonly": !edit });
   }
 
   /** look(r, c) -> {text, style, mark, label} */
   draw([rows, cols], look) {
     if (this.cells.length !== rows || this.cells[0].length !== cols) this.build(rows, cols);
-    positions([rows, cols]).forEach(([r, c]) => {
-      const { text = "", style = "", mark = "", label = "" } = look(r, c), key = [text, style, mark, label].join("|");
-      if (this.drawn[r][c] === key) return; // touch only what changed: this is what keeps an edit within a frame
-      this.drawn[r][c] = key;
-      const cell = this.cells[r][c];
-      cell.textContent = text;
+    this.cells.flat().forEach((cell) => {
+      const { text = "", style = "", mark = "", label = "" } = look(cell.place.r, cell.place.c);
+      const drawn = `${text}|${style}|${mark}|${label}`;
+      if (cell.drawn === drawn) return; // touch only what changed: this keeps an edit within a frame
+      Object.assign(cell, { drawn, textContent: text });
       cell.style.cssText = style;
       cell.dataset.mark = mark;
       cell.classList.toggle("long", text.length > 3);
-      if (label) cell.setAttribute("aria-label", label);
+      if (label) cell.ariaLabel = label;
     });
   }
 
@@ -378,9 +363,8 @@ class Grid {
       const cell = h("div", { class: "cell", role: "gridcell", tabindex: -1 });
       return Object.assign(cell, { place: { kind: this.kind, lane: this.lane, r, c }, grid: this });
     });
-    this.drawn = make_map([rows, cols], () => null);
     this.lit = [];
-    this.el.style.setProperty("--cols", cols);
+    this.el.style.cssText = `--rows:${rows};--cols:${cols}`;
     this.el.setAttribute("aria-label", `${this.label}, ${rows} by ${cols}`);
     this.el.replaceChildren(...this.cells.map((row) => h("div", { role: "row" }, ...row)));
     this.take_stop(0, 0);
@@ -393,13 +377,16 @@ class Grid {
     return this.stop;
   }
 
-  light(cells = [], here = null) {
+  light(cells = [], here) {
     this.lit.forEach((cell) => cell.classList.remove("lit", "strong", "here"));
     this.lit = cells.map(([r, c, strong]) => {
       this.cells[r][c].classList.add("lit", ...(strong ? ["strong"] : []));
       return this.cells[r][c];
     });
-    if (here) this.lit.push(here), here.classList.add("here");
+    if (here) {
+      this.lit.push(here);
+      here.classList.add("here");
+    }
   }
 
   /** The cell under a pointer, from its coordinates alone. */
@@ -409,18 +396,15 @@ class Grid {
     return this.cells[r]?.[Math.floor(((clientX - box.left) / box.width) * this.cells[0].length)];
   }
 
-  /** Type a number into a cell, as in a spreadsheet. */
-  open(cell, start, complain) {
-    const { r, c } = cell.place, entry = h("input", { class: "entry", "aria-label": "number", autocomplete: "off" });
-    let closed = false;
+  /** Type a number into a cell, as in a spreadsheet; `start` replaces what is there. */
+  type(cell, value, start, use) {
+    const entry = h("input", { class: "entry", "aria-label": "number", autocomplete: "off" });
     const close = (keep) => {
-      if (closed) return;
-      closed = true;
+      if (!entry.isConnected || entry.closing) return;
+      entry.closing = true; // removing it takes the focus away, which would close it again
       entry.remove();
-      if (!keep || !entry.value.trim()) return;
-      try { this.edit(r, c, parse_number(entry.value)); } catch (error) { complain(error.message); }
+      if (keep && entry.value.trim()) use(entry.value, (x) => this.edit(cell.place.r, cell.place.c, x));
     };
-    entry.value = start;
     entry.addEventListener("blur", () => close(true));
     entry.addEventListener("keydown", (event) => {
       event.stopPropagation();
@@ -429,15 +413,16 @@ class Grid {
       cell.focus();
     });
     cell.append(entry);
+    entry.value = start ?? +value.toFixed(4);
     entry.focus();
-    if (start.length > 1) entry.select();
+    if (!start) entry.select();
   }
 }
 
 /** A picture from the student's own disk, shrunk; a frame on it cuts the patch that becomes the input. */
 class Picture {
-  constructor(take) {
-    this.take = take;
+  constructor(take, size) {
+    Object.assign(this, { take, size });
     this.frame = h("div", { class: "frame" });
     this.canvas = h("canvas");
     this.el = h("div", { class: "picture", tabindex: 0, role: "group", hidden: "",
@@ -503,174 +488,159 @@ const ARROW = [225, 315, 135, 45]; // code -> degrees that turn an arrow pointin
 // ----------------------------------------------------------------------------------------------------- 4. wiring
 
 function render({ model, el }) {
-  let state = {}, maps = null, place = null, painting = null, sending = 0;
+  let state = {}, maps = null; // what was chosen, and what came out
+  let place = null, painting = null, sending = 0; // the cell pointed at, the value being painted, a timer
 
-  // State goes through the model, so every view of it, and Python, follow.
-  const change = (changes) => {
-    notice.textContent = "";
+  // State goes through the model, so that all its views, and Python, follow.
+  function change(changes) {
+    complain("");
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
-    send_soon();
-  };
+    clearTimeout(sending);
+    sending = setTimeout(send, 30); // after the frame is painted
+  }
+  function send() {
+    const { pooled, corners, codes, lanes } = maps, results = { pooled, corners, codes };
+    for (const name of ["upsampled", "dense", "error"]) results[name] = lanes.map((one) => one[name]);
+    for (const [name, value] of Object.entries(results)) model.set(name, value);
+    model.save_changes();
+  }
+  const tell = (el, text) => { if (el.textContent !== text) el.textContent = text; }; // the same words need no new layout
+  const complain = (message) => tell(notice, message);
   const replace = (list, n, value) => list.map((old, k) => (k === n ? value : old));
   const with_cell = (x, r, c, value) => replace(x, r, replace(x[r], c, value));
-  const complain = (message) => { notice.textContent = message; };
+  const redraw = (f, size) => change({ values: make_map(size, (r, c) => f(r, c, ...size)) });
 
-  /** Tell Python after the frame is painted: what was chosen, and what came out. */
-  function send_soon() {
-    clearTimeout(sending);
-    sending = setTimeout(() => {
-      const { pooled, corners, codes, lanes } = maps, results = { pooled, corners, codes };
-      for (const name of ["upsampled", "dense", "error"]) results[name] = lanes.map((one) => one[name]);
-      for (const [name, value] of Object.entries(results)) model.set(name, value);
-      model.save_changes();
-    }, 30);
-  }
-
-  // The parts of the page, in the order of the flow.
-  const edit_values = (r, c, value) => change({ values: with_cell(state.values, r, c, value) });
-  const edit_weights = (trait, n) => (r, c, value) =>
-    change({ [trait]: replace(state[trait], n, with_cell(state[trait][n], r, c, value)) });
-  const input = new Grid("input", "Input", { edit: edit_values });
-  const pooled = new Grid("pooled", "Pooled values"), codes = new Grid("codes", "Codes");
-  const packed = new Grid("packed", "Packed bytes");
+  // Controls.
+  const button = (text, onclick, more = {}) => h("button", { type: "button", onclick, ...more }, text);
   const select = (label, options, onchange) => h("select", { "aria-label": label, onchange: (event) => onchange(event.target.value) },
     ...Object.entries(options).map(([value, text]) => h("option", { value }, text)));
-  const names = (presets, ...more) => Object.fromEntries([["", "learnt or own"], ...[...Object.keys(presets), ...more].map((name) => [name, name])]);
-  const LEARN = "learn it here";
+  const offer = (presets, ...more) => Object.fromEntries([["", "own"], ...[...Object.keys(presets), ...more].map((name) => [name, name])]);
+  const type_number = (text, use) => { try { use(parse_number(text)); } catch (error) { complain(error.message); } };
+  const whole_number = (label, least, most, use) => h("input", { type: "number", min: least, max: most, "aria-label": label,
+    onchange: ({ target: { value } }) => {
+      if (value && Number.isInteger(+value) && value >= least && value <= most) return use(+value);
+      refresh();
+      complain(`${value || "Nothing"} is no number of ${label}: choose ${least} to ${thousands(most)}.`);
+    } });
+  const panel = (step, title, ...content) => h("figure", { class: "panel", "data-step": step },
+    h("figcaption", {}, h("i", {}, step), ...[title].flat()), ...content);
+
+  const input = new Grid("input", "Input", { edit: (r, c, value) => change({ values: with_cell(state.values, r, c, value) }) });
+  const pooled = new Grid("pooled", "Pooled values"), codes = new Grid("codes", "Codes"), packed = new Grid("packed", "Packed bytes");
+  const presets = select("Input preset", offer(PRESETS), (name) => name && draw_preset(PRESETS[name][0]));
+  const draw_preset = (f) => {
+    picture.el.hidden = true;
+    redraw(f, size_of(state.values));
+  };
+  const size_fields = ["rows", "columns"].map((label, axis) => whole_number(label, ...SIZES, (n) => {
+    const kept = (r, c) => state.values[r]?.[c] ?? 0; // a painting is cut or grown; a preset or a picture comes anew
+    redraw(PRESETS[presets.value]?.[0] ?? kept, replace(size_of(state.values), axis, n));
+    if (!picture.el.hidden) picture.cut(picture.row, picture.col);
+  }));
+  const storage_fields = ["maps", "rows", "columns"].map((label, axis) =>
+    whole_number(label, 1, LARGEST, (n) => change({ storage_size: replace(state.storage_size, axis, n) })));
+  const picture = new Picture((values) => change({ values }), () => size_of(state.values));
+  const read_file = async (file) => { if (file) complain(await picture.read(file)); };
+  const file_field = h("input", { type: "file", accept: "image/*", hidden: "", onchange: ({ target }) => {
+    read_file(target.files[0]);
+    target.value = ""; // so that the same file can be chosen again
+  } });
+  const brushes = range(10).map((value) => button(`${value}`, () => change({ brush: value }), { "aria-label": value ? `brush ${value}` : "brush 0, erase" }));
+  const own_brush = h("input", { class: "own", "aria-label": "any brush value", placeholder: "any",
+    onchange: ({ target }) => type_number(target.value, (brush) => change({ brush })) });
+  const code_views = Object.entries({ arrows: "↖\ufe0e", numbers: "3", bits: "11" }).map(([view, sign]) =>
+    button(sign, () => change({ code_view: view }), { title: view, "aria-label": view }));
+  const steps = STEPS.map(([name], n) => button(name, () => change({ step: n + 1 })));
+  steps.forEach((step, n) => step.prepend(h("i", {}, n + 1)));
+  const go = (by) => change({ step: Math.min(STEPS.length, Math.max(1, state.step + by)) });
+  const back = button("‹ Back", () => go(-1)), next = button("Next ›", () => go(1));
+  const large = button("Large", () => {
+    large.setAttribute("aria-pressed", root.classList.toggle("large"));
+    fit();
+  }, { class: "enlarge" });
 
   const lanes = range(2).map((n) => {
-    const set = (trait, value) => value && change({ [trait]: replace(state[trait], n, value) });
-    const pick_decoder = (name) => { // a map that upsampling has filled needs no kernel, a sparse one does
-      const before = fills(state.decoders[n]), kernel = fills(name) === before ? state.kernels[n] : KERNELS[before ? "tent" : "identity"];
-      change({ decoders: replace(state.decoders, n, name), kernels: replace(state.kernels, n, kernel) });
-    };
-    const pick_kernel = (name) => set("kernels", name === LEARN ? learn_kernel(maps.lanes[n], state.values) : KERNELS[name]);
-    const pick_deconvolution = (name) =>
-      set("deconvolutions", name === LEARN ? learn_deconvolution(maps.pooled, state.values) : DECONVOLUTIONS[name]);
-    const letter = "AB"[n], labels = Object.fromEntries(Object.entries(DECODERS).map(([name, { label }]) => [name, label]));
+    const letter = "AB"[n], set = (trait, value) => value && change({ [trait]: replace(state[trait], n, value) });
+    const edit = (trait) => (r, c, value) => set(trait, with_cell(state[trait][n], r, c, value));
+    const grid = (kind, label, options) => new Grid(kind, `${label} ${letter}`, { lane: n, ...options });
+    const labels = Object.fromEntries(Object.entries(DECODERS).map(([name, { label }]) => [name, label])), LEARN = "learn it here";
     const lane = {
-      decoder: select(`Decoding ${letter}`, labels, pick_decoder),
-      preset: select(`3×3 kernel ${letter}`, names(KERNELS, LEARN), pick_kernel),
-      deconvolution_preset: select(`4×4 deconvolution kernel ${letter}`, names(DECONVOLUTIONS, LEARN), pick_deconvolution),
-      upsampled: new Grid("upsampled", `Upsampled ${letter}`, { lane: n }),
-      kernel: new Grid("kernel", `3×3 kernel ${letter}`, { lane: n, edit: edit_weights("kernels", n) }),
-      deconvolution: new Grid("deconvolution", `4×4 deconvolution kernel ${letter}`, { lane: n, edit: edit_weights("deconvolutions", n) }),
-      dense: new Grid("dense", `Dense ${letter}`, { lane: n }),
-      error: new Grid("error", `Error ${letter}`, { lane: n }),
-      score: h("p", { class: "score" }),
+      decoder: select(`Decoding ${letter}`, labels, (name) => { // a map that upsampling has filled needs no kernel, a sparse one does
+        const { sparse } = DECODERS[name], kept = sparse === DECODERS[state.decoders[n]].sparse;
+        const kernel = kept ? state.kernels[n] : KERNELS[sparse ? "tent" : "identity"];
+        change({ decoders: replace(state.decoders, n, name), kernels: replace(state.kernels, n, kernel) });
+      }),
+      preset: select(`3×3 kernel ${letter}`, offer(KERNELS, LEARN), (name) =>
+        set("kernels", name === LEARN ? learn_kernel(maps.lanes[n], state.values) : KERNELS[name])),
+      deconvolution_preset: select(`4×4 deconvolution kernel ${letter}`, offer(DECONVOLUTIONS, LEARN), (name) =>
+        set("deconvolutions", name === LEARN ? learn_deconvolution(maps.pooled, state.values) : DECONVOLUTIONS[name])),
+      upsampled: grid("upsampled", "Upsampled"), dense: grid("dense", "Dense"), error: grid("error", "Error"),
+      kernel: grid("kernel", "3×3 kernel", { edit: edit("kernels") }),
+      deconvolution: grid("deconvolution", "4×4 deconvolution kernel", { edit: edit("deconvolutions") }),
+      added: h("span", {}, " + input"), remembers: h("b"), mean_error: h("b"),
     };
     lane.learnt = h("div", { class: "weights" }, "Deconvolution", lane.deconvolution_preset, lane.deconvolution.el);
-    lane.added = h("span", {}, " + input");
     lane.el = h("section", { class: "lane", "aria-label": `Lane ${letter}` },
-      h("header", { "data-step": 5 }, h("b", { class: "badge" }, letter), lane.decoder, lane.score),
+      h("header", { "data-step": 5 }, h("b", { class: "badge" }, letter), lane.decoder,
+        h("p", { class: "score" }, h("span", {}, "remembers ", lane.remembers), h("span", {}, "mean |error| ", lane.mean_error))),
       panel(5, "Upsampled", lane.upsampled.el),
       panel(6, "Kernel 3×3", h("div", { class: "weights" }, lane.preset, lane.kernel.el), lane.learnt),
-      panel(6, h("span", {}, "Dense", lane.added), lane.dense.el), panel(7, "Error, dense − input", lane.error.el));
+      panel(6, ["Dense", lane.added], lane.dense.el), panel(7, "Error, dense − input", lane.error.el));
     return lane;
   });
   const grids = [input, pooled, codes, packed, ...lanes.flatMap((l) => [l.upsampled, l.kernel, l.deconvolution, l.dense, l.error])];
 
-  function panel(step, title, ...content) {
-    return h("figure", { class: "panel", "data-step": step }, h("figcaption", {}, h("i", {}, step), title), ...content);
-  }
-
-  const rows_field = size_field("rows", 0), cols_field = size_field("columns", 1);
-  function size_field(label, axis) {
-    return h("input", { type: "number", min: SIZES[0], max: SIZES[1], "aria-label": label, onchange: (event) => {
-      const n = Number(event.target.value), size = replace(size_of(state.values), axis, n);
-      if (!Number.isInteger(n) || n < SIZES[0] || n > SIZES[1]) {
-        refresh();
-        return complain(`${event.target.value || "Nothing"} ${label} cannot be shown: choose ${SIZES[0]} to ${SIZES[1]}.`);
-      }
-      const preset = PRESETS[input_preset.value]?.[0]; // a preset is drawn anew, a painting is cut or grown
-      change({ values: make_map(size, (r, c) => (preset ? preset(r, c, ...size) : state.values[r]?.[c] ?? 0)) });
-    } });
-  }
-  const input_preset = select("Input preset", names(PRESETS), (name) =>
-    name && change({ values: make_map(size_of(state.values), (r, c) => PRESETS[name][0](r, c, ...size_of(state.values))) }));
-  const picture = new Picture((values) => change({ values }));
-  picture.size = () => size_of(state.values);
-  const read_file = async (file) => complain(await picture.read(file));
-  const file_field = h("input", { type: "file", accept: "image/*", hidden: "", onchange: (event) => {
-    if (event.target.files[0]) read_file(event.target.files[0]);
-    event.target.value = "";
-  } });
-  const own_brush = h("input", { class: "own", "aria-label": "any brush value", placeholder: "any", onchange: (event) => {
-    try { change({ brush: parse_number(event.target.value) }); } catch (error) { complain(error.message); }
-  } });
-  const brushes = range(10).map((value) => h("button", { type: "button", "aria-pressed": "false",
-    "aria-label": value ? `brush ${value}` : "brush 0, erase", onclick: () => change({ brush: value }) }, value || "0"));
-  const code_views = Object.entries({ arrows: "↖\ufe0e", numbers: "3", bits: "11" }).map(([view, sign]) =>
-    h("button", { type: "button", title: view, "aria-label": view, onclick: () => change({ code_view: view }) }, sign));
-
-  const size_fields = ["maps", "rows", "columns"].map((label, axis) => h("input", { type: "number", min: 1, "aria-label": label,
-    onchange: (event) => {
-      const n = Number(event.target.value);
-      if (Number.isInteger(n) && n >= 1 && n <= LARGEST) return change({ storage_size: replace(state.storage_size, axis, n) });
-      refresh();
-      complain(`${event.target.value || "Nothing"} ${label} cannot be stored: type a whole number from 1 to a million.`);
-    } }));
-  const storage_rows = h("tbody");
-  const storage_panel = h("figure", { class: "panel storage", "data-step": 4 },
-    h("figcaption", {}, "To remember ", size_fields[0], "maps of ", size_fields[1], "×", size_fields[2]),
-    h("table", {}, h("thead", {}, h("tr", {}, ...["", "this grid", "these maps", "ratio"].map((text) => h("th", {}, text)))), storage_rows));
-
-  const steps = STEPS.map(([name], n) => h("button", { type: "button", onclick: () => change({ step: n + 1 }) }, h("i", {}, n + 1), name));
-  const go = (by) => change({ step: Math.min(STEPS.length, Math.max(1, state.step + by)) });
-  const back = h("button", { type: "button", onclick: () => go(-1) }, "‹ Back"), next = h("button", { type: "button", onclick: () => go(1) }, "Next ›");
+  // The page, in the order of the flow.
   const sentence = h("p", { class: "sentence", "aria-live": "polite" }), lesson = h("p", { class: "lesson" });
   const formula = h("output", { class: "formula", "aria-live": "polite" }), notice = h("p", { class: "notice", role: "alert" });
-  const large = h("button", { type: "button", class: "enlarge", "aria-pressed": "false", onclick: () => {
-    large.setAttribute("aria-pressed", root.classList.toggle("large"));
-    fit();
-  } }, "Large");
-
+  const counts = h("tbody");
   const root = h("div", { class: "segnet-playground", role: "group", "aria-label": "Pooling-index playground" },
     h("nav", { class: "steps", "aria-label": "Steps" }, back, h("ol", {}, ...steps.map((step) => h("li", {}, step))), next),
     sentence,
     h("div", { class: "tools" },
-      h("label", {}, "Input", input_preset), h("label", {}, "size", rows_field, "×", cols_field),
-      h("button", { type: "button", onclick: () => file_field.click() }, "Picture…"), file_field,
-      h("button", { type: "button", onclick: () => change({ values: state.values.map((row) => row.map(() => 0)) }) }, "Clear"), large, lesson),
+      h("label", {}, "Input", presets), h("label", {}, "size", size_fields[0], "×", size_fields[1]),
+      button("Picture…", () => file_field.click()), file_field, button("Clear", () => draw_preset(() => 0)), large, lesson),
     notice, formula,
     h("div", { class: "flow" },
       h("div", { class: "source" }, panel(1, "Input", input.el,
         h("div", { class: "brushes", role: "group", "aria-label": "Brush" }, ...brushes, own_brush), picture.el)),
       h("div", { class: "memory" }, panel(2, "Pooled", pooled.el),
-        panel(3, h("span", {}, "Codes", h("span", { class: "views", role: "group", "aria-label": "show codes as" }, ...code_views)), codes.el),
+        panel(3, ["Codes", h("span", { class: "views", role: "group", "aria-label": "show codes as" }, ...code_views)], codes.el),
         panel(4, "Packed bytes", packed.el)),
-      h("div", { class: "lanes" }, ...lanes.map((lane) => lane.el)), storage_panel));
+      h("div", { class: "lanes" }, ...lanes.map((lane) => lane.el)),
+      h("figure", { class: "panel storage", "data-step": 4 },
+        h("figcaption", {}, "To remember ", storage_fields[0], "maps of ", storage_fields[1], "×", storage_fields[2]),
+        h("table", {}, h("thead", {}, h("tr", {}, ...["", "this grid", "these maps", "ratio"].map((text) => h("th", {}, text)))), counts))));
 
-  // Drawing: compute everything, touch only the cells that changed.
+  /** Compute everything; touch only the cells that changed. */
   function refresh() {
-    const chosen = Object.fromEntries(CHOICES.map((name) => [name, model.get(name)]));
-    const wrong = complaint(chosen.values);
+    const chosen = Object.fromEntries(CHOICES.map((name) => [name, model.get(name)])), wrong = complaint(chosen.values);
     if (wrong) { // keep the last good map, here and in Python
-      model.set("values", maps ? state.values : make_map([8, 8], PRESETS["thin pole"][0]));
+      model.set("values", maps ? state.values : make_map([8, 8], PRESETS.tie[0]));
       return complain(`${wrong} The last good map stays.`);
     }
     state = chosen;
     maps = compute(state);
-    const { values, corners } = maps, size = size_of(values), half = size_of(maps.pooled), flat = values.flat();
+    const { values } = maps, size = size_of(values), half = size_of(maps.pooled), windows = half[0] * half[1], flat = values.flat();
     const low = Math.min(0, ...flat), top = Math.max(...flat), high = top <= 9 && flat.every(Number.isInteger) ? 9 : Math.max(top, low + 1e-9);
     const paint = (x) => PAINTS[percent((x - low) / (high - low))];
-    const valued = (x) => (r, c) => ({ text: short(x[r][c]), style: paint(x[r][c]) });
-    const weight = (x) => (r, c) => ({ text: short(x[r][c]) });
+    const valued = (x) => (r, c) => ({ text: short(x[r][c]), style: paint(x[r][c]) }), plain = (x) => (r, c) => ({ text: short(x[r][c]) });
 
     input.draw(size, valued(values));
     pooled.draw(half, valued(maps.pooled));
     codes.draw(half, (i, j) => {
-      const code = corners[i][j], text = { arrows: "", numbers: String(code), bits: code.toString(2).padStart(2, "0") }[state.code_view];
-      return { text, mark: text ? "" : "arrow", style: text ? "" : `--turn:${ARROW[code]}deg`, label: `code ${code}, ${CORNERS[code]}` };
+      const code = maps.corners[i][j], label = `code ${code}, ${CORNERS[code]}`;
+      if (state.code_view === "arrows") return { mark: "arrow", style: `--turn:${ARROW[code]}deg`, label };
+      return { text: state.code_view === "bits" ? bits(code) : `${code}`, label };
     });
     packed.el.classList.toggle("many", maps.codes.length > 8);
-    packed.draw([maps.codes.length, 5], (k, s) => (s === 4 ? { text: String(maps.codes[k]), mark: "byte" }
-      : { text: ((maps.codes[k] >> (6 - 2 * s)) & 3).toString(2).padStart(2, "0"), mark: 4 * k + 3 - s < corners.flat().length ? "" : "unused" }));
+    packed.draw([maps.codes.length, 5], (k, slot) => (slot === 4 ? { text: `${maps.codes[k]}`, mark: "byte" }
+      : { text: bits((maps.codes[k] >> (6 - 2 * slot)) & 3), mark: 4 * k + 3 - slot < windows ? "" : "unused" }));
     lanes.forEach((lane, n) => {
       const one = maps.lanes[n];
       lane.upsampled.draw(size, (r, c) => (one.terms[r][c].length ? valued(one.upsampled)(r, c) : { mark: "empty" }));
-      lane.kernel.draw([3, 3], weight(one.kernel));
-      lane.deconvolution.draw([4, 4], weight(state.deconvolutions[n]));
+      lane.kernel.draw([3, 3], plain(one.kernel));
+      lane.deconvolution.draw([4, 4], plain(state.deconvolutions[n]));
       lane.dense.draw(size, valued(one.dense));
       lane.error.draw(size, (r, c) => {
         const e = one.error[r][c], text = short(e, 3);
@@ -679,130 +649,132 @@ function render({ model, el }) {
       lane.decoder.value = one.name;
       lane.preset.value = name_of(one.kernel, KERNELS);
       lane.deconvolution_preset.value = name_of(state.deconvolutions[n], DECONVOLUTIONS);
-      lane.added.hidden = !one.added;
+      lane.added.hidden = !one.decoder.adds;
       lane.learnt.hidden = one.name !== "learnt_deconvolution";
-      lane.score.replaceChildren(h("span", {}, "remembers ", h("b", {}, bytes(one.remembers))),
-        h("span", {}, "mean |error| ", h("b", {}, one.mean_error.toFixed(2))));
+      tell(lane.remembers, bytes(one.remembers));
+      tell(lane.mean_error, one.mean_error.toFixed(2));
     });
 
-    const drawn = Object.fromEntries(Object.entries(PRESETS).map(([name, [f]]) => [name, make_map(size, (r, c) => f(r, c, ...size))]));
-    input_preset.value = name_of(values, drawn);
-    lesson.textContent = PRESETS[input_preset.value]?.[1] ?? "";
-    [rows_field.value, cols_field.value] = size;
-    brushes.forEach((button, value) => {
-      button.setAttribute("aria-pressed", String(value === state.brush));
-      button.style.cssText = paint(value);
-    });
+    presets.value = name_of(values, PRESETS, ([f], r, c) => f(r, c, ...size));
+    tell(lesson, PRESETS[presets.value]?.[1] ?? "");
+    size_fields.forEach((field, axis) => { field.value = size[axis]; });
+    const press = (one, on) => one.setAttribute("aria-pressed", on);
+    brushes.forEach((brush, value) => { press(brush, value === state.brush); brush.style.cssText = paint(value); });
     own_brush.value = brushes[state.brush] ? "" : show(state.brush);
-    code_views.forEach((button) => button.setAttribute("aria-pressed", String(button.title === state.code_view)));
-    size_fields.forEach((field, axis) => { field.value = state.storage_size[axis]; });
-    const here = storage([1, ...size]), there = storage(state.storage_size), most = Math.max(...there.map(([, n]) => n));
-    storage_rows.replaceChildren(...there.map(([what, n], k) => h("tr", {}, h("th", { scope: "row" }, what), h("td", {}, here[k][1].toLocaleString("en")),
-      h("td", {}, n.toLocaleString("en"), h("div", { class: "bar", style: `width:${(100 * n) / most}%` })),
-      h("td", {}, `${show(+(n / there[0][1]).toFixed(1))}×`))));
-
-    steps.forEach((step, n) => step.toggleAttribute("aria-current", n + 1 === state.step));
-    [back.disabled, next.disabled] = [state.step === 1, state.step === STEPS.length];
-    sentence.textContent = STEPS[state.step - 1][1](maps);
-    root.querySelectorAll("[data-step]").forEach((part) => {
-      part.inert = Number(part.dataset.step) > state.step;
-      part.classList.toggle("now", Number(part.dataset.step) === state.step && state.step < STEPS.length);
-    });
-    root.classList.toggle("scored", state.step === STEPS.length);
-    if (size.join() !== root.dataset.size) root.dataset.size = size.join(), fit();
+    code_views.forEach((view) => press(view, view.title === state.code_view));
+    tell(sentence, STEPS[state.step - 1][1](maps));
+    if (`${size}` !== root.dataset.size) { root.dataset.size = `${size}`; fit(); }
+    count_storage(size);
+    show_step(state.step);
     point(place);
+  }
+
+  function count_storage(size) {
+    storage_fields.forEach((field, axis) => { field.value = state.storage_size[axis]; });
+    if (counts.dataset.of === (counts.dataset.of = `${[state.storage_size, size]}`)) return;
+    const here = storage([1, ...size]), there = storage(state.storage_size), most = Math.max(...there.map(([, n]) => n));
+    counts.replaceChildren(...there.map(([what, n], k) => h("tr", {}, h("th", { scope: "row" }, what), h("td", {}, thousands(here[k][1])),
+      h("td", {}, thousands(n), h("div", { class: "bar", style: `width:${(100 * n) / most}%` })), h("td", {}, `${show(+(n / there[0][1]).toFixed(1))}×`))));
+  }
+
+  function show_step(now) {
+    if (+root.dataset.step === now) return;
+    root.dataset.step = now;
+    steps.forEach((step, n) => step.toggleAttribute("aria-current", n + 1 === now));
+    [back.disabled, next.disabled] = [now === 1, now === STEPS.length];
+    for (const part of root.querySelectorAll("div [data-step]")) {
+      part.inert = part.dataset.step > now;
+      part.classList.toggle("now", +part.dataset.step === now && now < STEPS.length);
+    }
   }
 
   /** Light up where a cell comes from, and say it. */
   function point(to) {
     const cell = to && grids.find((grid) => grid.kind === to.kind && grid.lane === to.lane)?.cells[to.r]?.[to.c];
     place = cell ? to : null;
-    const lit = cell && cell.grid.kind !== "kernel" && cell.grid.kind !== "deconvolution" ? trace(maps, to) : {};
-    for (const grid of grids) grid.light(lit[grid.kind + (["upsampled", "dense", "error"].includes(grid.kind) ? grid.lane : "")], grid === cell?.grid ? cell : null);
-    formula.textContent = cell ? explain(maps, to) : "Point at a cell, or move to it with the Tab and arrow keys: its formula stands here.";
+    const lit = cell ? trace(maps, to) : {};
+    for (const grid of grids) grid.light(lit[grid.name], grid === cell?.grid && cell);
+    tell(formula, cell ? explain(maps, to) : "Point at a cell, or move to it with the Tab and arrow keys: its formula stands here.");
   }
 
   /** The largest cells that fit: all in one row if they stay readable, else the decodings below, else one column. */
   function fit() {
-    const cols = state.values[0].length, width = root.clientWidth - 32, biggest = (needs) =>
-      range(33).map((n) => 48 - n).find((cell) => needs(cell) <= width) ?? 0;
+    const cols = state.values[0].length, width = root.clientWidth - 32;
+    const biggest = (needs) => range(33).map((n) => 48 - n).find((cell) => needs(cell) <= width) ?? 0;
     const lane = (cell) => 3 * cols * cell + Math.max(4 * cell, 120) + 80; // its maps, its kernel, the gaps
-    const wide = biggest((cell) => lane(cell) + cols * cell + Math.max((cols + 1) * cell / 2, maps.codes.length > 8 ? 270 : 144) + 62), medium = biggest(lane);
+    const memory = (cell) => Math.max(((cols + 1) * cell) / 2, maps.codes.length > 8 ? 270 : 144);
+    const wide = biggest((cell) => lane(cell) + cols * cell + memory(cell) + 62), medium = biggest(lane);
     const layout = wide >= 23 && !root.classList.contains("large") ? "wide" : medium >= 19 ? "medium" : "narrow";
-    const cell = { wide, medium, narrow: Math.floor(width / Math.max(cols, 5)) }[layout];
     root.dataset.layout = layout;
-    root.style.setProperty("--cell", `${Math.min(48, cell)}px`);
+    root.style.setProperty("--across", cols);
+    root.style.setProperty("--cell", `${{ wide, medium, narrow: Math.min(48, Math.floor(width / Math.max(cols, 5))) }[layout]}px`);
   }
 
   // Pointer: paint on the input, type into kernels, point at anything.
   const cell_at = (event) => event.target.closest?.(".cell");
+  const value_at = ({ grid, place: { r, c } }) => (grid === input ? state.values : state[`${grid.kind}s`][grid.lane])[r][c];
+  const type_into = (cell, start) => cell.grid.type(cell, value_at(cell), start, type_number);
   function paint(event) {
-    const strokes = (event.getCoalescedEvents?.() ?? []).concat(event).map((e) => input.under(e)?.place).filter(Boolean);
-    if (!strokes.length) return;
-    place = strokes.at(-1);
+    const strokes = [...(event.getCoalescedEvents?.() ?? []), event].map((e) => input.under(e)?.place).filter(Boolean);
+    place = strokes.at(-1) ?? place;
     const values = strokes.reduce((x, { r, c }) => (x[r][c] === painting ? x : with_cell(x, r, c, painting)), state.values);
-    if (values !== state.values) change({ values });
-    else point(place);
+    if (values === state.values) point(place);
+    else change({ values });
   }
-  input.el.addEventListener("pointerdown", (event) => {
-    if (event.target.matches(".entry") || !input.under(event)) return;
+  const on = (target, events, act) => events.split(" ").forEach((name) => target.addEventListener(name, act));
+  on(input.el, "pointerdown", (event) => {
+    const cell = input.under(event);
+    if (!cell || event.target.matches(".entry")) return;
     painting = event.button === 2 || event.shiftKey ? 0 : state.brush;
     input.el.setPointerCapture(event.pointerId);
-    input.take_stop(...Object.values(input.under(event).place).slice(2)).focus({ preventScroll: true });
+    cell.focus({ preventScroll: true });
     paint(event);
   });
-  input.el.addEventListener("pointermove", (event) => painting !== null && paint(event));
-  for (const end of ["pointerup", "pointercancel"]) input.el.addEventListener(end, () => { painting = null; });
-  input.el.addEventListener("contextmenu", (event) => event.preventDefault());
-  input.el.addEventListener("dblclick", (event) => { const cell = input.under(event); if (cell) start_typing(cell); });
-  root.addEventListener("click", (event) => {
+  on(input.el, "pointermove", (event) => painting !== null && paint(event));
+  on(input.el, "pointerup pointercancel", () => { painting = null; });
+  on(input.el, "contextmenu", (event) => event.preventDefault());
+  on(root, "click dblclick", (event) => { // one click into a kernel, two into the input, which is painted
+    const cell = event.type === "click" ? cell_at(event) : input.under(event);
+    if (cell?.grid.edit && (cell.grid === input) === (event.type === "dblclick") && !event.target.matches(".entry")) type_into(cell);
+  });
+  on(root, "pointerover", (event) => { if (painting === null && cell_at(event)) point(cell_at(event).place); });
+  on(root, "pointerleave", () => painting === null && point(root.querySelector(".cell:focus")?.place));
+  on(root, "focusin", (event) => {
     const cell = cell_at(event);
-    if (cell?.grid.edit && cell.grid !== input && !event.target.matches(".entry")) start_typing(cell);
+    if (!cell) return;
+    cell.grid.take_stop(cell.place.r, cell.place.c);
+    point(cell.place);
   });
-  root.addEventListener("pointerover", (event) => { if (painting === null && cell_at(event)) point(cell_at(event).place); });
-  root.addEventListener("pointerleave", () => painting === null && point(root.querySelector(".cell:focus")?.place ?? null));
-  root.addEventListener("focusin", (event) => {
-    const cell = cell_at(event);
-    if (cell) cell.grid.take_stop(cell.place.r, cell.place.c), point(cell.place);
-  });
-  const value_at = ({ grid, place: { r, c } }) => (grid === input ? state.values : grid.kind === "kernel"
-    ? state.kernels[grid.lane] : state.deconvolutions[grid.lane])[r][c];
-  const start_typing = (cell, start = String(+value_at(cell).toFixed(4))) => cell.grid.open(cell, start, complain);
-
-  // Keyboard: arrows move, digits write, Enter types any number, Space paints. A presenter's clicker pages through the steps.
-  root.addEventListener("keydown", (event) => {
-    const cell = cell_at(event), { key } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (key === "PageDown" || key === "PageUp") go(key === "PageDown" ? 1 : -1);
-    else if (!cell) return;
-    else if (MOVES[key]) {
-      const { grid, place: { r, c } } = cell, [down, right] = MOVES[key];
-      grid.take_stop(Math.max(0, r + down), Math.max(0, c + right)).focus();
-    } else if (!cell.grid.edit) return;
-    else if (/^\d$/.test(key)) cell.grid.edit(cell.place.r, cell.place.c, Number(key));
-    else if (key === "Backspace" || key === "Delete") cell.grid.edit(cell.place.r, cell.place.c, 0);
-    else if (key === " " && cell.grid === input) input.edit(cell.place.r, cell.place.c, state.brush);
-    else if (key === "Enter" || key === "F2") start_typing(cell);
-    else if (key === "-" || key === ".") start_typing(cell, key);
-    else return;
-    event.preventDefault();
-    event.stopPropagation(); // JupyterLab has plans of its own for single keys
-  });
-  root.addEventListener("dragover", (event) => { event.preventDefault(); event.stopPropagation(); });
-  root.addEventListener("drop", (event) => {
+  on(root, "dragover drop", (event) => {
     event.preventDefault();
     event.stopPropagation();
-    if (event.dataTransfer.files[0]) read_file(event.dataTransfer.files[0]);
-    else complain("What was dropped is no file: drop a picture from your disk, or press Picture….");
+    if (event.type === "drop") read_file(event.dataTransfer.files[0]);
+  });
+
+  // Keyboard: arrows move, digits write, Enter types any number, Space paints. A presenter's clicker pages through the steps.
+  on(root, "keydown", (event) => {
+    const cell = cell_at(event), { key } = event, { grid, place: at } = cell ?? {};
+    const write = (value) => grid.edit(at.r, at.c, value);
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (key === "PageDown" || key === "PageUp") go(key === "PageDown" ? 1 : -1);
+    else if (cell && MOVES[key]) grid.take_stop(Math.max(0, at.r + MOVES[key][0]), Math.max(0, at.c + MOVES[key][1])).focus();
+    else if (!grid?.edit) return;
+    else if (/^\d$/.test(key)) write(+key);
+    else if (key === "Backspace" || key === "Delete") write(0);
+    else if (key === " " && grid === input) write(state.brush);
+    else if (key === "Enter" || key === "F2") type_into(cell);
+    else if (key === "-" || key === ".") type_into(cell, key);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
   });
 
   el.append(root);
-  const events = CHOICES.map((name) => `change:${name}`);
+  const events = CHOICES.map((name) => `change:${name}`), watch = new ResizeObserver(fit);
   for (const event of events) model.on(event, refresh);
-  const watch = new ResizeObserver(fit);
   refresh();
   watch.observe(root);
-  send_soon();
+  sending = setTimeout(send, 30);
   return () => {
     clearTimeout(sending);
     watch.disconnect();

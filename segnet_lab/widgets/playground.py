@@ -64,7 +64,7 @@ class Playground(anywidget.AnyWidget):
     decoders : two names out of `DECODERS`
         How lanes A and B upsample. Default: pooling indices against a fixed index.
     kernels : two (3, 3) array-likes
-        The kernel that makes each lane's upsampled map dense, as `F.conv2d(..., padding=1)`. Default: copy from the cell above.
+        Makes each lane's upsampled map dense, as `F.conv2d(..., padding=1)`. Default: copy from the cell above.
     deconvolutions : two (4, 4) array-likes
         The kernel of `learnt_deconvolution`, as `F.conv_transpose2d(..., stride=2, padding=1)`; begins as bilinear.
     step : int, 1..7
@@ -93,6 +93,8 @@ class Playground(anywidget.AnyWidget):
     --------
     >>> playground = Playground(values=[[1, 5, 0, 0], [2, 3, 0, 7], [0, 0, 4, 4], [0, 0, 4, 4]])
     >>> playground.decoders = ["pooling_indices", "bilinear"]
+    >>> playground
+    Playground of 4x4: pooling_indices against bilinear
     >>> Playground(values=[[1.0, float("nan"), 0, 0]] * 4)
     Traceback (most recent call last):
     ValueError: values holds nan at row 0, column 1: give finite numbers up to 1e+06, e.g. through np.nan_to_num
@@ -143,6 +145,10 @@ class Playground(anywidget.AnyWidget):
             )
         return cls(values=array[row : row + h, column : column + w], **state)
 
+    def __repr__(self):
+        h, w = len(self.values), len(self.values[0])
+        return f"Playground of {h}x{w}: {' against '.join(self.decoders)}"  # no address, so notebooks do not change
+
     @t.validate("decoders")
     def _known_decoders(self, proposal):
         names = proposal["value"]
@@ -175,7 +181,7 @@ def write_playground_html(path):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {name: trait.default() for name, trait in Playground.class_traits(sync=True).items() if name in _CHOICES}
-    page = (HERE / "page.html").read_text(encoding="utf-8")
+    page = (HERE / "playground.html").read_text(encoding="utf-8")
     for mark, text in {
         "/* css */": (HERE / "playground.css").read_text(encoding="utf-8"),
         "/* module */": (HERE / "playground.js").read_text(encoding="utf-8"),
@@ -196,7 +202,8 @@ def _array(value, name):
     array = np.asarray(value, dtype=float)
     if array.ndim != 2:
         raise ValueError(
-            f"{name} must be one map (H, W), got shape {array.shape}: choose a channel, e.g. features[0, 3] or image[..., 0]"
+            f"{name} must be one map (H, W), got shape {array.shape}: choose a channel, e.g. features[0, 3] "
+            "or image[..., 0]"
         )
     return array
 
