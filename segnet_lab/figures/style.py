@@ -1,0 +1,101 @@
+"""The look that all pictures share: width, fonts, colours that everybody can tell apart.
+
+@styled
+def scores(table):
+    figure, axes = plt.subplots(figsize=(FIGURE_WIDTH, 3))
+    ...
+    return figure
+"""
+
+from functools import wraps
+
+import matplotlib.pyplot as plt
+from matplotlib.colors import LinearSegmentedColormap
+
+FIGURE_WIDTH = 10.0  # inches; with DPI, what a notebook cell shows without scaling
+DPI = 90
+
+INK, SOFT, LINE, PAPER = "#1b1e23", "#59626e", "#cfd4db", "#f3f4f7"  # text, lesser text, grid lines, empty cells
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # Okabe and Ito's
+PURPLE, YELLOW, SKY = "#cc79a7", "#e69f00", "#56b4e9"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY)  # of things without an order, in this order
+
+SEQUENTIAL = "viridis"  # of values from low to high
+DIVERGING = LinearSegmentedColormap.from_list("blue_orange", ["#0b4f8a", "#5fa5ee", "#ffffff", "#ee8a2c", "#8a4300"])
+
+RC = {
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "white",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.edgecolor": SOFT,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": plt.cycler(color=COLOURS),
+    "image.cmap": SEQUENTIAL,
+    "image.interpolation": "nearest",  # a pixel is a square
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+}
+
+
+def styled(draw):
+    """Decorator of a drawing function: the shared look goes in, a Figure that pyplot no longer holds comes out.
+
+    So a notebook shows the picture once, as the value of its cell, and a loop over pictures fills no memory.
+
+    Examples
+    --------
+    >>> @styled
+    ... def line():
+    ...     figure, axes = plt.subplots()
+    ...     return figure
+    >>> line().get_dpi(), plt.get_fignums()
+    (90.0, [])
+    """
+
+    @wraps(draw)
+    def drawn(*args, **kwargs):
+        before = set(plt.get_fignums())
+        try:
+            with plt.rc_context(RC):
+                return draw(*args, **kwargs)
+        finally:
+            for number in set(plt.get_fignums()) - before:
+                plt.close(number)
+
+    return drawn
+
+
+def bare(axes, title: str = "") -> None:
+    """An axes that shows a picture: no ticks, no frame, a title."""
+    axes.set(xticks=[], yticks=[], title=title)
+    axes.spines[:].set_visible(False)
+
+
+def megabytes(count: int) -> str:
+    """Bytes as people say them, in units of 1000.
+
+    >>> [megabytes(n) for n in (17, 2_800, 691_200, 14_691_840)]
+    ['17 bytes', '2.8 kB', '691 kB', '14.7 MB']
+    """
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} bytes"
