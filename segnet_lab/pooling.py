@@ -9,14 +9,19 @@ the corner of each 2x2 window that held the maximum. Two bits name a corner:
 Four codes fill a byte, the first in its lowest bits. Windows are counted along image, row, column,
 channel (the channel runs fastest), so the codes of a band of rows lie side by side in memory.
 
-Plain torch operations: any device, float dtype and memory format; deterministic; differentiable.
+Any device, float dtype and memory format; deterministic; differentiable. Large maps on a CPU go through compiled
+kernels where numba is installed, all else through plain torch operations, with the same result.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from segnet_lab import kernels
+
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")  # code -> corner
+KERNELS_FROM = 2**18  # elements of a full-size map
+_INTEGER = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by element size
 
 
 def max_pool_2x2(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -226,15 +231,58 @@ class _Pick(torch.autograd.Function):
 
 
 def _pool(x: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
+    if not _kernels_pay(x.numel(), x):
+        return pool_in_torch(x, relu)
+    b, c, *size = x.shape
+    values = x.new_empty(b, *pooled_size(size), c)
+    codes = torch.empty(packed_bytes(values.numel()), dtype=torch.uint8)
+    infinity = int(_bits(torch.tensor(torch.inf, dtype=x.dtype)))
+    kernels.pool(_bits(_channels_last(x)), infinity, relu, _bits(values), codes.numpy())
+    return values.permute(0, 3, 1, 2).contiguous(memory_format=_layout(x)), codes
+
+
+def _scatter(values: Tensor, codes: Tensor, size: tuple[int, int]) -> Tensor:
+    if not _kernels_pay(4 * values.numel(), values):
+        return unpool_in_torch(values, codes, size)
+    x = values.new_empty(values.shape[0], *size, values.shape[1])
+    kernels.unpool(_bits(_channels_last(values)), codes.numpy(), _bits(x))
+    return x.permute(0, 3, 1, 2).contiguous(memory_format=_layout(values))
+
+
+def _gather(x: Tensor, codes: Tensor) -> Tensor:
+    if not _kernels_pay(x.numel(), x):
+        return pick_in_torch(x, codes)
+    b, c, *size = x.shape
+    values = x.new_empty(b, *pooled_size(size), c)
+    kernels.pick(_bits(_channels_last(x)), codes.numpy(), _bits(values))
+    return values.permute(0, 3, 1, 2).contiguous(memory_format=_layout(x))
+
+
+def _kernels_pay(elements: int, x: Tensor) -> bool:
+    """On a CPU, outside of tracing, and for maps that take longer than a millisecond: loading numba takes a second."""
+    plain = not torch.compiler.is_compiling() and type(x) is Tensor and x.device.type == "cpu"
+    return plain and x.element_size() in _INTEGER and elements >= KERNELS_FROM and kernels.available()
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.permute(0, 2, 3, 1).contiguous()
+
+
+def _bits(x: Tensor):
+    """The bits of floats as a numpy array of integers, without a copy."""
+    return x.view(_INTEGER[x.element_size()]).numpy()
+
+
+def pool_in_torch(x: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
+    """Values and codes by torch operations alone."""
     x = _even(x, -torch.inf)
-    left, right = x[..., 0::2], x[..., 1::2]
-    rows, at_right = _larger(left, right)  # maximum of each row of a window
-    values, at_bottom = _larger(rows[..., 0::2, :], rows[..., 1::2, :])
-    at_right = at_right.to(torch.uint8)
-    corners = torch.where(at_bottom, at_right[..., 1::2, :] + 2, at_right[..., 0::2, :])
+    rows, right = _larger(x[..., 0::2], x[..., 1::2])  # of each row of a window
+    values, bottom = _larger(rows[..., 0::2, :], rows[..., 1::2, :])
+    right = (right[..., 0::2, :] & ~bottom) | (right[..., 1::2, :] & bottom)  # of the row that won
     if relu:  # all corners of a window tie at zero: the first one wins
-        corners = corners.masked_fill(values <= 0, 0)
-    return values, pack(corners)
+        positive = ~(values <= 0)  # or nan
+        right, bottom = right & positive, bottom & positive
+    return values, pack(right.to(torch.uint8) + 2 * bottom.to(torch.uint8))
 
 
 def _larger(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -242,17 +290,26 @@ def _larger(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     return torch.maximum(first, second), (second > first) | (second != second)
 
 
-def _scatter(values: Tensor, codes: Tensor, size: tuple[int, int]) -> Tensor:
-    corners = unpack(codes, values.shape).permute(0, 2, 3, 1)[:, :, None, :, None]  # B h 1 w 1 C
-    corner_here = torch.arange(4, dtype=torch.uint8, device=codes.device).view(2, 1, 2, 1)
-    spread = values.permute(0, 2, 3, 1)[:, :, None, :, None]
-    x = torch.where(corners == corner_here, spread, torch.zeros((), dtype=values.dtype, device=values.device))
-    x = x.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)  # B h 2 w 2 C -> B C 2h 2w
-    x = x[..., : size[0], : size[1]]
+def unpool_in_torch(values: Tensor, codes: Tensor, size: tuple[int, int]) -> Tensor:
+    """The sparse map by torch operations alone."""
+    corners = unpack(codes, values.shape).permute(0, 2, 3, 1)
+    spread = _channels_last(values)
+    corner = [_only(spread, corners == code) for code in range(4)]
+    x = torch.stack([torch.stack(corner[:2], 3), torch.stack(corner[2:], 3)], 2)  # B h 2 w 2 C
+    x = x.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)[..., : size[0], : size[1]]
     return x.contiguous(memory_format=_layout(values))
 
 
-def _gather(x: Tensor, codes: Tensor) -> Tensor:
+def _only(x: Tensor, here: Tensor) -> Tensor:
+    """x here, 0 elsewhere. A mask over the bits takes a CPU half as long as torch.where, but cannot be exported."""
+    if torch.compiler.is_exporting() or x.element_size() not in _INTEGER:
+        return torch.where(here, x, torch.zeros((), dtype=x.dtype, device=x.device))
+    bits = _INTEGER[x.element_size()]
+    return (x.view(bits) & -here.to(bits)).view(x.dtype)
+
+
+def pick_in_torch(x: Tensor, codes: Tensor) -> Tensor:
+    """The values at the corners by torch operations alone."""
     h, w = pooled_size(x.shape[-2:])
     x = _even(x, 0)
     corners = unpack(codes, (*x.shape[:2], h, w))
