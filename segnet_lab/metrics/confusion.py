@@ -42,12 +42,18 @@ def confusion_matrix(
     """
     pred, target = read_pair(pred, target, num_classes, ignore_index)
     side = num_classes + 1  # void is the last row and column
+    number = np.min_scalar_type(-4 * side**2)  # signed, because torch counts only those
     # Neighbours mostly are the same pair, and adding to a number that has just been added to makes a processor wait:
     # pixels count in one of four tables, by their column.
-    table = np.arange(pred.shape[-1]) % 4 * side**2
-    number = np.min_scalar_type(-4 * side**2)  # signed, because torch counts only those
-    pairs = target.astype(number) * number.type(side) + pred + table.astype(number)
-    matrix = torch.bincount(torch.from_numpy(pairs).view(-1), minlength=4 * side**2).view(4, side, side).sum(0)
+    table = (np.arange(pred.shape[-1]) % 4 * side**2).astype(number)
+    tables = torch.zeros(4 * side**2, dtype=torch.int64)
+    for p, t in zip(pred, target, strict=True):
+        pairs = t.astype(number)
+        pairs *= side
+        pairs += p
+        pairs += table
+        tables += torch.bincount(torch.from_numpy(pairs).view(-1), minlength=len(tables))
+    matrix = tables.view(4, side, side).sum(0)
     if missed := int(matrix[:-1, -1].sum()):
         raise ValueError(
             f"pred is void (ignore_index={ignore_index}) at {missed} pixels where target has a class: "

@@ -45,8 +45,8 @@ def read_pair(
         )
     small = np.empty((2, *pred.shape), np.min_scalar_type(num_classes))
     for image in range(len(pred)):  # one image fits into the processor's cache
-        small[0, image] = _checked(pred[image], num_classes, ignore_index, "pred")
-        small[1, image] = _checked(target[image], num_classes, ignore_index, "target")
+        _copy_checked(pred[image], small[0, image], num_classes, ignore_index, "pred")
+        _copy_checked(target[image], small[1, image], num_classes, ignore_index, "target")
     return small[0], small[1]
 
 
@@ -65,22 +65,16 @@ def as_array(labels: Tensor | ArrayLike, name: str) -> np.ndarray:
     return labels if labels.ndim == 3 else labels[None]
 
 
-def _checked(labels: np.ndarray, num_classes: int, ignore_index: int | None, name: str) -> np.ndarray:
-    number = np.min_scalar_type(num_classes).type
+def _copy_checked(labels: np.ndarray, small: np.ndarray, num_classes: int, ignore_index: int | None, name: str):
     if labels.size == 0:
-        return labels.astype(number)
+        return
     low, high = labels.min(), labels.max()
-    # First the smallest type that holds the values: all that follows touches an eighth of the bytes.
-    labels = labels.astype(np.result_type(np.min_scalar_type(low), np.min_scalar_type(high)), copy=False)
-    last, void = num_classes - 1, 0
-    if ignore_index == num_classes:  # is K already
-        last = num_classes
-    elif ignore_index is not None and low <= ignore_index <= high:
+    last = num_classes if ignore_index == num_classes else num_classes - 1
+    known = None
+    if ignore_index is not None and ignore_index != num_classes and low <= ignore_index <= high:
+        labels = labels.astype(np.result_type(np.min_scalar_type(low), np.min_scalar_type(high)))  # fewer bytes to read
         known = labels != ignore_index
-        labels, void = (
-            labels * known,
-            ~known * number(num_classes),
-        )  # numpy multiplies bytes faster than it selects them
+        labels = labels * known  # faster in numpy than to select
         low, high = labels.min(), labels.max()
     if low < 0 or high > last:
         strange = labels[(labels < 0) | (labels > last)][0]
@@ -88,4 +82,6 @@ def _checked(labels: np.ndarray, num_classes: int, ignore_index: int | None, nam
             f"{name} holds {strange}, which is neither one of the {num_classes} classes 0..{num_classes - 1} nor void "
             f"(ignore_index={ignore_index}): pass the number that stands for void as ignore_index, or relabel the map"
         )
-    return labels.astype(number, copy=False) + void
+    small[...] = labels
+    if known is not None:
+        small += ~known * small.dtype.type(num_classes)

@@ -12,6 +12,8 @@ import numpy as np
 
 from segnet_lab import kernels
 
+LOOKED_AT_ONCE = 2**22  # pixels of disks, 8 bytes of index each: bounds memory
+
 
 def tolerance_pixels(tolerance: float, height: int, width: int) -> float:
     """A tolerance as a distance in pixels.
@@ -138,10 +140,13 @@ def _graph(left, right, width, half_widths) -> tuple[np.ndarray, np.ndarray]:
     disk = [row * row_length + x for row in rows for x in range(-half_widths[abs(row)], half_widths[abs(row)] + 1)]
     node = np.full(max(left[-1], right[-1]) + margin * row_length, -1, np.int32)
     node[right] = np.arange(right.size, dtype=np.int32)
-    near = node[left[:, None] + np.array(disk, np.intp)].ravel()  # for each left pixel, all the disk around it
-    edges = np.flatnonzero(near >= 0)
-    start = np.searchsorted(edges, np.arange(left.size + 1) * len(disk))
-    return start.astype(np.int32), near[edges]
+    degrees, partners = [], []
+    for part in np.array_split(left, 1 + left.size * len(disk) // LOOKED_AT_ONCE):
+        near = node[part[:, None] + np.array(disk, np.intp)].ravel()  # for each left pixel, all the disk around it
+        edges = np.flatnonzero(near >= 0)
+        degrees.append(np.diff(np.searchsorted(edges, np.arange(part.size + 1) * len(disk))))
+        partners.append(near[edges])
+    return np.concatenate([[0], *degrees]).cumsum(dtype=np.int32), np.concatenate(partners)
 
 
 def _margin(half_widths: tuple[int, ...]) -> int:

@@ -152,7 +152,9 @@ def test_images_without_a_class_that_counts_are_left_out():
     assert boundary_f1(np.stack([flat, split]), np.stack([flat, split]), 2) == 1.0
     assert np.isnan(boundary_f1(flat, flat, 2))
     assert np.isnan(boundary_f1(flat, np.full((1, 4), 9), 2, ignore_index=9))
-    assert np.isnan(boundary_f1(np.zeros((0, 4, 4), int), np.zeros((0, 4, 4), int), 2))
+    for nothing in (np.zeros((0, 4, 4), int), np.zeros((0, 4), int), np.zeros((4, 0), int)):
+        for convention in CONVENTIONS:
+            assert np.isnan(boundary_f1(nothing, nothing, 2, convention=convention))
     assert boundary_f1(flat, flat, 2, boundary="inner") == 1.0  # there the frame is a boundary
     nothing = boundary_matches(flat, flat, 1)
     assert np.isnan([nothing.precision, nothing.recall, nothing.f1]).all()

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segnet_lab.metrics import matching
 from segnet_lab.metrics.matching import dilate, disk, pair, tolerance_pixels
 
 
@@ -84,6 +85,15 @@ def test_pairs_are_partners_within_the_disk(solver):
         assert len(set(j)) == len(j)
         rows, columns = left[i] // 20 - right[j] // 20, left[i] % 20 - right[j] % 20
         assert (rows**2 + columns**2 <= 2.5**2).all()
+
+
+def test_a_large_map_is_looked_at_in_parts(monkeypatch):
+    rng = np.random.default_rng(0)
+    left, right = (np.flatnonzero(rng.random(900) < 0.3) for _ in range(2))
+    whole = matching._graph(left, right, 30, (2, 2, 1))
+    monkeypatch.setattr(matching, "LOOKED_AT_ONCE", 100)
+    for parts, expected in zip(matching._graph(left, right, 30, (2, 2, 1)), whole, strict=True):
+        np.testing.assert_array_equal(parts, expected)
 
 
 def test_neighbours_across_the_edge_of_a_row_are_not_near(solver):
