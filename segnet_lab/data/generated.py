@@ -70,7 +70,7 @@ class Rooms(_Generated):
 
     Examples
     --------
-    >>> Rooms("test", images=2)  # doctest: +SKIP
+    >>> Rooms("test", images=2)
     <rooms test: 2 images, 96x128, 37 classes>
     """
 

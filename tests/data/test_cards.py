@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from segnet_lab.data.cards import card_names, load_card, read_card
+from segnet_lab.data.rooms import CLASS_NAMES
 
 CAMVID = {
     "Sky": (128, 128, 128),
@@ -37,6 +38,10 @@ def test_room_sets_share_the_37_classes_of_table_5(name):
     card = load_card(name)
     assert list(card.class_names) == table5
     assert card.void_index == card.num_classes == 37
+
+
+def test_the_generator_of_rooms_uses_the_cards_classes():
+    assert tuple(CLASS_NAMES) == load_card("rooms").class_names
 
 
 def test_splits_are_the_papers():

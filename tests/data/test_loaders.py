@@ -1,7 +1,5 @@
 """The other data sets, each on a small tree in its real layout; and `load_dataset`."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 import torch
@@ -32,14 +30,8 @@ def test_an_unknown_option():
 
 # ---- made here
 
-rooms_exist = importlib.util.find_spec("segnet_lab.data.rooms") is not None
-GENERATED = [
-    "roadscenes",
-    pytest.param("rooms", marks=pytest.mark.skipif(not rooms_exist, reason="rooms.py is still being written")),
-]
 
-
-@pytest.mark.parametrize("name", GENERATED)
+@pytest.mark.parametrize("name", ["roadscenes", "rooms"])
 class TestGenerated:
     def test_numbers_of_images_are_the_cards_unless_given(self, name):
         assert [len(load_dataset(name, split)) for split in ("train", "val", "test")] == [300, 60, 60]
