@@ -18,6 +18,7 @@ DPI = 90
 INK, SOFT, LINE, PAPER = "#1b1e23", "#59626e", "#cfd4db", "#f3f4f7"  # text, lesser text, grid lines, empty cells
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # Okabe and Ito's
 PURPLE, YELLOW, SKY = "#cc79a7", "#e69f00", "#56b4e9"
+MARK = "#f0278c"  # outlines on top of any map
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY)  # of things without an order, in this order
 
 SEQUENTIAL = "viridis"  # of values from low to high
@@ -92,10 +93,10 @@ def bare(axes, title: str = "") -> None:
 def megabytes(count: int) -> str:
     """Bytes as people say them, in units of 1000.
 
-    >>> [megabytes(n) for n in (17, 2_800, 691_200, 14_691_840)]
-    ['17 bytes', '2.8 kB', '691 kB', '14.7 MB']
+    >>> [megabytes(n) for n in (1, 17, 2_800, 691_200, 14_691_840)]
+    ['1 byte', '17 bytes', '2.8 kB', '691 kB', '14.7 MB']
     """
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= size:
             return f"{count / size:.3g} {unit}"
-    return f"{count} bytes"
+    return f"{count} byte" + "s" * (count != 1)

@@ -1,0 +1,268 @@
+"""Small maps with their numbers, side by side: what fits the screen and can be checked by hand.
+
+All cells of a picture are of one size, so a pooled map is half as wide as its input. A `nan` is an empty cell.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from segnet_lab.figures.style import INK, LINE, MARK, PAPER, SEQUENTIAL, SOFT, megabytes, styled
+from segnet_lab.pooling import packed_bytes
+
+CELL = 0.4  # inches
+LARGEST = 16  # rows or columns; smaller cells than CELL hold no readable number
+_TOWARDS = np.array([(-1, -1), (1, -1), (-1, 1), (1, 1)])  # code -> (right, down)
+
+
+class Panel(NamedTuple):
+    """One grid of a picture."""
+
+    title: str
+    array: np.ndarray  # 2-D; uint8 means codes, drawn as arrows; all else numbers
+    sign: str = "→"  # what stands before it, unless it is the first
+    windows: bool = False  # thick lines around 2x2 windows
+    marked: np.ndarray | None = None  # bool, of the array's shape: cells to outline
+    framed: bool = False  # one outline around all
+    plain: bool = False  # weights: no colour
+
+
+@styled
+def side_by_side(grids: Mapping[str, object], sign: str = " ") -> Figure:
+    """Small maps in a row.
+
+    Parameters
+    ----------
+    grids : dict, title -> 2-D array or Tensor of at most 16 x 16
+        uint8 holds pooling codes 0..3 and is drawn as arrows, everything else as numbers.
+    sign : str
+        What stands between them: "→", "+", "=".
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        A map is not 2-D, too large to show numbers, or a code is not 0..3.
+    """
+    return _strips({"": [Panel(title, array, sign) for title, array in grids.items()]})
+
+
+@styled
+def pooling(x, values, codes) -> Figure:
+    """2x2 max pooling: the input with its windows and each window's maximum, the values, the codes.
+
+    Parameters
+    ----------
+    x : (H, W)
+    values : (ceil(H/2), ceil(W/2))
+    codes : uint8, (ceil(H/2), ceil(W/2)), 0..3
+
+    Returns
+    -------
+    Figure
+    """
+    x = _grid("input", x)
+    return _strips(
+        {
+            "": [
+                Panel("input", x, windows=True, marked=_winners(_grid("codes", codes), x.shape)),
+                Panel("values", values),
+                Panel("codes", codes, sign="and"),
+            ]
+        }
+    )
+
+
+@styled
+def unpooling(values, codes, sparse, kernel=None, dense=None) -> Figure:
+    """Values and codes to the sparse map, and with a kernel on to the dense map.
+
+    Parameters
+    ----------
+    values : (h, w)
+    codes : uint8, (h, w), 0..3
+    sparse : (H, W)
+        Cells that no code points to are shown empty.
+    kernel : (k, k), optional
+    dense : (H, W), optional
+
+    Returns
+    -------
+    Figure
+    """
+    panels = [Panel("values", values), Panel("codes", codes, sign="and"), _sparse(sparse, codes)]
+    if kernel is not None:
+        panels += [Panel("kernel", kernel, sign="∗", plain=True), Panel("dense map", dense, sign="=", windows=True)]
+    return _strips({"": panels})
+
+
+@styled
+def decoders(values, codes, sparse, kernel, dense, upsampled, encoder_map, total) -> Figure:
+    """Fig. 3: one step of SegNet's decoder above one step of FCN's, with what each had to remember outlined.
+
+    Parameters
+    ----------
+    values : (h, w)
+        The map from below, the same for both.
+    codes, sparse, kernel, dense
+        SegNet: places the values, then convolves; see `unpooling`.
+    upsampled, encoder_map, total : (H, W)
+        FCN: deconvolves, then adds the encoder's map.
+
+    Returns
+    -------
+    Figure
+    """
+    codes, kept = _grid("codes", codes), _grid("encoder's map", encoder_map)
+    return _strips(
+        {
+            f"SegNet remembers {codes.size} codes of 2 bits: {megabytes(packed_bytes(codes.size))}": [
+                Panel("from below", values),
+                Panel("codes", codes, sign="and", framed=True),
+                _sparse(sparse, codes),
+                Panel("trained kernel", kernel, sign="∗", plain=True),
+                Panel("dense map", dense, sign="=", windows=True),
+            ],
+            f"FCN remembers {kept.size} numbers of 32 bits: {megabytes(4 * kept.size)}": [
+                Panel("from below", values),
+                Panel("deconvolved", upsampled, windows=True),
+                Panel("encoder's map", kept, sign="+", windows=True, framed=True),
+                Panel("sum", total, sign="=", windows=True),
+            ],
+        }
+    )
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+def _sparse(sparse, codes) -> Panel:
+    sparse = _grid("sparse map", sparse)
+    filled = _winners(_grid("codes", codes), sparse.shape)
+    return Panel("sparse map", np.where(filled | (sparse != 0), sparse, np.nan), windows=True)
+
+
+def _winners(codes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Which cells of the full map the codes point to."""
+    rows, columns = np.indices(codes.shape)
+    marked = np.zeros((2 * codes.shape[0], 2 * codes.shape[1]), bool)
+    marked[2 * rows + codes // 2, 2 * columns + codes % 2] = True
+    return marked[: size[0], : size[1]]
+
+
+def _grid(title: str, array) -> np.ndarray:
+    array = np.asarray(array)
+    if array.ndim != 2 or max(array.shape) > LARGEST:
+        raise ValueError(
+            f"{title} has shape {array.shape}: numbers are readable in 2-D maps of up to {LARGEST} x {LARGEST}; "
+            "pick one map and a part of it, such as x[0, 0, :8, :8]"
+        )
+    if array.dtype == np.uint8 and array.size and array.max() > 3:
+        raise ValueError(f"{title} holds a code {array.max()}: codes are 0..3; segnet_lab.pooling.unpack unpacks bytes")
+    return array
+
+
+def _strips(rows: Mapping[str, list[Panel]]) -> Figure:
+    """Rows of panels, each with a heading, in cells of one size."""
+    rows = {head: [p._replace(array=_grid(p.title, p.array)) for p in panels] for head, panels in rows.items()}
+    gap, top = 0.55, 0.3  # inches: between panels, for titles
+    heads = {head: 0.3 if head else 0.05 for head in rows}
+    heights = {head: CELL * max(p.array.shape[0] for p in panels) for head, panels in rows.items()}
+    width = max(sum(_width(p) + gap for p in panels) for panels in rows.values())
+    height = sum(heights[head] + heads[head] + top + 0.1 for head in rows)
+    scale = _scale([p.array for panels in rows.values() for p in panels if not p.plain and p.array.dtype != np.uint8])
+
+    figure = plt.figure(figsize=(width, height), layout="none")
+    y = height
+    for head, panels in rows.items():
+        figure.text(0.1 / width, (y - 0.1) / height, head, weight="bold", size=11, va="top")
+        y -= heads[head] + top + heights[head]
+        x = 0.1
+        for number, panel in enumerate(panels):
+            h, w = CELL * panel.array.shape[0], CELL * panel.array.shape[1]
+            if number:
+                middle = y + heights[head] - min(heights[head], h, CELL * 2) / 2
+                figure.text((x - gap / 2) / width, middle / height, panel.sign, ha="center", va="center", size=12)
+            axes = figure.add_axes((x / width, (y + heights[head] - h) / height, w / width, h / height))
+            _draw(axes, panel, scale)
+            x += _width(panel) + gap
+        y -= 0.1
+    return figure
+
+
+def _width(panel: Panel) -> float:
+    """Inches; a title wants its room too."""
+    return max(CELL * panel.array.shape[1], 0.085 * len(panel.title))
+
+
+def _scale(arrays: list[np.ndarray]) -> Normalize:
+    finite = np.concatenate([np.asarray(a, float)[np.isfinite(np.asarray(a, float))] for a in arrays] or [np.zeros(1)])
+    low, high = (finite.min(), finite.max()) if finite.size else (0, 1)
+    return Normalize(min(low, 0), max(high, 1e-9))
+
+
+def _draw(axes: Axes, panel: Panel, scale: Normalize) -> None:
+    rows, columns = panel.array.shape
+    axes.set(xlim=(0, columns), ylim=(rows, 0), xticks=[], yticks=[])
+    axes.set_title(panel.title, size=10, pad=4)
+    axes.spines[:].set_visible(False)
+    for (row, column), value in np.ndenumerate(panel.array):
+        if panel.array.dtype == np.uint8:
+            _arrow(axes, row, column, int(value))
+        else:
+            _number(axes, row, column, float(value), None if panel.plain else scale)
+    if panel.windows:
+        axes.vlines(range(2, columns, 2), 0, rows, color="white", linewidth=4)
+        axes.hlines(range(2, rows, 2), 0, columns, color="white", linewidth=4)
+    outline = {"fill": False, "edgecolor": MARK, "linewidth": 2, "zorder": 3}
+    for row, column in np.argwhere(panel.marked) if panel.marked is not None else ():
+        axes.add_patch(Rectangle((column + 0.09, row + 0.09), 0.82, 0.82, **outline))
+    if panel.framed:
+        axes.add_patch(Rectangle((0, 0), columns, rows, clip_on=False, **outline))
+
+
+def _cell(axes: Axes, row: int, column: int, colour, edge="white") -> None:
+    axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor=edge, linewidth=1))
+
+
+def _number(axes: Axes, row: int, column: int, value: float, scale: Normalize | None) -> None:
+    if np.isnan(value):
+        _cell(axes, row, column, PAPER)
+        axes.text(column + 0.5, row + 0.5, "·", ha="center", va="center", color=SOFT)
+        return
+    text = f"{value:.3g}"
+    colour = PAPER if scale is None else plt.get_cmap(SEQUENTIAL)(scale(value))
+    _cell(axes, row, column, colour, LINE if scale is None else "white")
+    light = scale is None or np.dot(colour[:3], (0.299, 0.587, 0.114)) > 0.5
+    axes.text(
+        column + 0.5,
+        row + 0.5,
+        text,
+        ha="center",
+        va="center",
+        size=11 if len(text) < 4 else 9,
+        color=INK if light else "white",
+    )
+
+
+def _arrow(axes: Axes, row: int, column: int, code: int) -> None:
+    """An arrow into the corner that held the maximum, and the code's number."""
+    _cell(axes, row, column, PAPER, LINE)
+    middle = np.array([column + 0.5, row + 0.5])
+    away = _TOWARDS[code]
+    axes.annotate(
+        "",
+        xy=middle + 0.36 * away,
+        xytext=middle - 0.1 * away,
+        arrowprops={"arrowstyle": "-|>,head_width=0.22,head_length=0.35", "color": INK, "linewidth": 1.6},
+    )
+    axes.text(*(middle - 0.27 * away), str(code), ha="center", va="center", size=9, color=SOFT)
