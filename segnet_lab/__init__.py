@@ -22,6 +22,9 @@ _FROM = {
     "evaluate": "evaluation",
     "load_run": "runs",
     "predict": "inference",
+    "load_imagenet": "models.imagenet",
+    "costs": "costing",
+    "compare_costs": "costing",
 }
 _MODULES = ("pooling", "models", "data", "losses", "metrics", "figures", "widgets", "paper", "results")
 

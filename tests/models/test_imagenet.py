@@ -207,7 +207,7 @@ def test_says_what_to_do_without_a_network(monkeypatch):
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fetch)
     with (
         torch.device("meta"),
-        pytest.raises(OSError, match="could not get .*vgg16_bn.*no route to host.*pass load_imag"),
+        pytest.raises(OSError, match=r"could not get .*vgg16_bn.*no route to host.*pass load_imag"),
     ):
         load_imagenet(segnet())
 
