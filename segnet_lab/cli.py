@@ -212,3 +212,7 @@ def playground(out: str) -> None:
     from segnet_lab.widgets import write_playground_html
 
     click.echo(Path(write_playground_html(out)).resolve())
+
+
+if __name__ == "__main__":
+    main()

@@ -24,9 +24,7 @@ def compute_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
 
 def _fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cpu":
-        return any(
-            getattr(torch.cpu, name, bool)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-        )
+        return any(getattr(torch.cpu, name, bool)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 

@@ -5,6 +5,8 @@
     last.safetensors      weights and momentum after the last epoch; previous.safetensors the one before
     best.safetensors      weights of the epoch with the highest validation G (Section 3.3)
     scores.json           scores of those weights; its presence says that the run is finished
+
+Every file is written whole or not at all.
 """
 
 import json

@@ -1,0 +1,101 @@
+"""Make the committed results again: `python results/replicate.py SET [--jobs 2]`.
+
+Each set is a row of data below. Trainings run in `runs/<set>/` (interrupt them at any time, the same command
+goes on) and what may be given away is then copied here: recipe, environment, log and scores; weights only of
+sets whose images are our own.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from segnet_lab.folders import runs_dir
+from segnet_lab.models import NETWORKS
+
+RESULTS = Path(__file__).parent
+TABLE_1 = list(NETWORKS)[:11]  # eight variants, and the three of the end of Section 3.1
+TABLE_3 = ["segnet", "fcn", "fcn_learnt_deconv", "deeplab_large_fov", "deconvnet", "unet", "bayesian_segnet"]
+
+
+@dataclass(frozen=True)
+class Set:
+    """Trainings that belong in one table: the same data and recipe for all."""
+
+    models: list[str]
+    options: str  # of `segnet-lab train`
+    seeds: tuple[int, ...] = (0,)
+    weights: tuple[str, ...] = ()  # runs whose weights are given away
+
+
+SETS = {
+    # scenes made here, so that the lessons have trained networks to look into
+    "roadscenes": Set(
+        [*TABLE_1, "bayesian_segnet_basic"],
+        "--data roadscenes --width 0.5 --epochs 30",
+        weights=(
+            "segnet_basic",
+            "bilinear_interpolation",
+            "fcn_basic",
+            "segnet_basic_encoder_addition",
+            "fixed_indices",
+            "bayesian_segnet_basic",
+        ),
+    ),
+    # SegNet-Basic at full width on real CamVid, twelve epochs, three seeds
+    "camvid_90x120": Set(["segnet_basic"], "--data camvid --size 90 120 --epochs 12", seeds=(0, 1, 2)),
+    # Table 1, both halves
+    "table1_median": Set(TABLE_1, "--data camvid --size 90 120 --epochs 40 --evaluate-every 2"),
+    "table1_natural": Set(
+        TABLE_1[:8], "--data camvid --size 90 120 --epochs 40 --evaluate-every 2 --balancing natural"
+    ),
+    # Table 3: a quarter of the width, no balancing, dropout, one recipe for all
+    "table3": Set(
+        TABLE_3,
+        "--data camvid --size 90 120 --width 0.25 --dropout 0.5 --epochs 60 --evaluate-every 3 --batch-size 5 "
+        "--learning-rate 0.01 --balancing natural",
+    ),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("set", choices=SETS)
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, one thread each")
+    arguments = parser.parse_args()
+    wanted = SETS[arguments.set]
+    runs = [(model, seed) for seed in wanted.seeds for model in wanted.models]
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        codes = list(pool.map(lambda run: one(arguments.set, *run), runs))
+    sys.exit(max(codes))
+
+
+def one(name: str, model: str, seed: int) -> int:
+    """Train one network, or go on with it, and collect what it left."""
+    run = model if seed == 0 else f"{model}-seed{seed}"
+    folder = runs_dir() / name / run
+    command = ["segnet-lab", "train", model, "--run", f"runs/{name}/{run}", *SETS[name].options.split()]
+    command += ["--seed", str(seed)]
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "output.txt").open("w") as output:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "SEGNET_HEADLESS": "1"}
+        arguments = [sys.executable, "-m", "segnet_lab.cli", *command[1:]]
+        code = subprocess.call(arguments, env=environment, stdout=output, stderr=output, cwd=runs_dir().parent)
+    print(f"{'done' if code == 0 else f'failed, see {folder}/output.txt'}: {' '.join(command)}", flush=True)
+    if code == 0:
+        collect(folder, RESULTS / name / run, weights=run in SETS[name].weights)
+    return code
+
+
+def collect(folder: Path, destination: Path, weights: bool) -> None:
+    destination.mkdir(parents=True, exist_ok=True)
+    for file in ("run.json", "log.csv", "scores.json", *(["best.safetensors"] if weights else [])):
+        shutil.copyfile(folder / file, destination / file)
+
+
+if __name__ == "__main__":
+    main()
