@@ -714,10 +714,9 @@ function render({ model, el }) {
   const cell_at = (event) => event.target.closest?.(".cell");
   const value_at = ({ grid, place: { r, c } }) => (grid === input ? state.values : state[`${grid.kind}s`][grid.lane])[r][c];
   const type_into = (cell, start) => cell.grid.type(cell, value_at(cell), start, type_number);
-  function paint(event) {
-    const strokes = [...(event.getCoalescedEvents?.() ?? []), event].map((e) => input.under(e)?.place).filter(Boolean);
-    place = strokes.at(-1) ?? place;
-    const values = strokes.reduce((x, { r, c }) => (x[r][c] === painting ? x : with_cell(x, r, c, painting)), state.values);
+  function paint(places) {
+    place = places.at(-1) ?? place;
+    const values = places.reduce((x, { r, c }) => (x[r][c] === painting ? x : with_cell(x, r, c, painting)), state.values);
     if (values === state.values) point(place);
     else change({ values });
   }
@@ -728,9 +727,10 @@ function render({ model, el }) {
     painting = event.button === 2 || event.shiftKey ? 0 : state.brush;
     input.el.setPointerCapture(event.pointerId);
     cell.focus({ preventScroll: true });
-    paint(event);
+    paint([cell.place]);
   });
-  on(input.el, "pointermove", (event) => painting !== null && paint(event));
+  on(input.el, "pointermove", (event) => painting !== null &&
+    paint([...(event.getCoalescedEvents?.() ?? []), event].map((e) => input.under(e)?.place).filter(Boolean)));
   on(input.el, "pointerup pointercancel", () => { painting = null; });
   on(input.el, "contextmenu", (event) => event.preventDefault());
   on(root, "click dblclick", (event) => { // one click into a kernel, two into the input, which is painted
@@ -743,7 +743,7 @@ function render({ model, el }) {
     const cell = cell_at(event);
     if (!cell) return;
     cell.grid.take_stop(cell.place.r, cell.place.c);
-    point(cell.place);
+    if (painting === null) point(cell.place); // else the painting will
   });
   on(root, "dragover drop", (event) => {
     event.preventDefault();
