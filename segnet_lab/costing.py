@@ -150,8 +150,9 @@ def _costs(models, height, width, batch, repeats, precision, measure) -> list[Co
     counted = [_count(model, shape, precision) for model in models]
     if not measure:
         return [Costs(**c) for c in counted]
-    times = _times(models, shape, repeats, precision)
-    memory = [_memory(model, shape, precision) for model in models]
+    with torch.random.fork_rng():  # noise for images, dropout
+        times = _times(models, shape, repeats, precision)
+        memory = [_memory(model, shape, precision) for model in models]
     return [Costs(**c, **t, **m) for c, t, m in zip(counted, times, memory, strict=True)]
 
 
@@ -325,7 +326,7 @@ class _Allocated:
 class _Resident:
     """Peak of the memory that this process holds."""
 
-    resets = platform.system() == "Linux"
+    resets = os.access("/proc/self/clear_refs", os.W_OK)  # Linux
 
     def start(self) -> None:
         if self.resets:

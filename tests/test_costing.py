@@ -110,7 +110,7 @@ def test_measures(measured):
     assert c.backward_ms > 0
 
 
-@pytest.mark.skipif(not costing._Resident.resets, reason="only Linux tells the peak of one part of a process")
+@pytest.mark.skipif(not costing._Resident.resets, reason="only Linux counts the peak anew")
 def test_memory_is_that_of_the_maps(measured):
     c, *_ = measured
     one_map = 16 * 192 * 256 * 4 / 1e6  # 3.1 MB, as large as any
