@@ -313,12 +313,18 @@ class Canvas:
         """The picture as a sensor takes it, uint8 (H, W, 3): a little lens blur, darker corners, noise."""
         image = self.image
         for axis in (1, 2):
-            image = image.swapaxes(1, axis)
-            wide = np.concatenate([image[:, :1], image, image[:, -1:]], axis=1)
-            image = (image * 0.76 + (wide[:, :-2] + wide[:, 2:]) * 0.12).swapaxes(1, axis)
+            old, new = image.swapaxes(0, axis), (image * 0.76).swapaxes(0, axis)
+            spill = old * 0.12
+            new[1:] += spill[:-1]
+            new[:-1] += spill[1:]
+            new[0] += spill[0]
+            new[-1] += spill[-1]
+            image = new.swapaxes(0, axis)
         bits = random_bits(key, (image.size + 7) // 8).astype("<u8").view(np.uint8)[: image.size].reshape(image.shape)
         grains = ((bits & 15) + (bits >> 4)).astype(np.float32) * (grain / 15) - grain  # the middle most often
-        image = image * _vignette(self.height, self.width) + grains + 0.5
+        image *= _vignette(self.height, self.width)
+        image += grains
+        image += 0.5
         return np.minimum(np.maximum(image, 0.0), 255.0).astype(np.uint8).transpose(1, 2, 0).copy()
 
 

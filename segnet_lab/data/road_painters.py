@@ -116,23 +116,26 @@ def ground(c, light, street, buildings):
 
     grit, stain = noise(x * 40, z * 40) - 0.5, noise(x * 20 + 50, z * 8) - 0.5
     across, along = np.minimum(g.ds, 0.75), np.minimum(g.dt, 0.9)
-    slabs = cover(repeat(out, 0.75)[0], 0, 0.04, across) + cover(repeat(z, 0.9)[0], 0, 0.05, along)
+    slabs = np.maximum(cover(repeat(out, 0.75)[0], 0, 0.04, across), cover(repeat(z, 0.9)[0], 0, 0.05, along))
     grey = np.where(label == PAVEMENT, 122 - 36 * slabs, street.asphalt)
-    gutter, kerb = (np.abs(out + 0.1) < 0.1) & ~turning, (np.abs(out - 0.08) < 0.08) & ~turning
-    grey = np.where(kerb, 158.0, np.where(gutter, grey * 0.75, grey))
+    straight = ~turning
+    grey[(out > -0.2) & (out < 0) & straight] *= 0.75  # the gutter
+    grey[(out > 0) & (out < 0.16) & straight] = 158.0  # the kerb
     grey *= 1.0 + grit * np.minimum(0.012 / g.ds, 0.35) + stain * 0.1
-    earth = rgb(0.86, 0.9, 0.62) * ((0.7 + 0.5 * grit + 0.5 * stain) * 118)
-    colour = np.where((label == TREE) | (label == VOID), earth, grey)
 
-    dashes = cover(repeat(z, street.dash * 2.5)[0], 0, street.dash, np.minimum(g.dt, street.dash))
-    white = cover(x, -0.07, 0.07, g.ds) * dashes
+    white = cover(x, -0.07, 0.07, g.ds)
+    white = white * cover(repeat(z, street.dash * 2.5)[0], 0, street.dash, np.minimum(g.dt, street.dash))
     if street.zebra > 0:
         stripes = cover(repeat(x, 1.2)[0], 0.2, 0.8, np.minimum(g.ds, 1.2)) * (out < -0.2)
         white = np.maximum(white, stripes * cover(z, street.zebra, street.zebra + 2.6, g.dt))
-    lines = cover(out, -0.5, -0.4, g.ds) + (cover(out, -0.3, -0.2, g.ds) if street.yellow else 0.0)
-    lines = np.minimum(lines, 1.0) * ~turning
+    lines = cover(out, -0.5, -0.4, g.ds)
+    if street.yellow:
+        lines = np.minimum(lines + cover(out, -0.3, -0.2, g.ds), 1.0)
     worn = 0.9 * (grit > -0.35)
-    colour = mix(mix(colour, WHITE, white * worn), YELLOW if street.yellow else WHITE, lines * worn)
+    grey = mix(grey, 213.0, white * worn)
+    colour = mix(grey, YELLOW if street.yellow else WHITE, lines * (worn * straight))
+    earth = rgb(101, 106, 73) * (0.7 + 0.5 * grit + 0.5 * stain)
+    np.copyto(colour, earth, where=(label == TREE) | (label == VOID))
 
     side = 1 if light.toward[0] > 0 else -1  # the houses there throw their shadow across the street
     limit = np.full(z.shape, 1e9)
@@ -180,12 +183,14 @@ def _front(w, storeys, colour, trim, bay, glazed, shop, salt):
     upper, lamp = (j >= 1) & (j < storeys), speckle(i + salt, j)
     glass = rgb(0.84, 0.92, 1.0) * (34 + 60 * lamp * lamp + 16 * level)
     left, right, middle = bay * (0.5 - glazed / 2), bay * (0.5 + glazed / 2), bay * 0.5
-    wide, tall = cover(cell, left, right, ds), cover(level, 0.8, 2.3, dt) * upper
-    ledge = np.maximum(cover(level, 0.62, 0.8, dt) * wide * upper, cover(level, 0.0, 0.14, dt) * 0.5)
-    bars = np.maximum(cover(cell, middle - 0.05, middle + 0.05, ds), cover(level, 1.5, 1.58, dt))
-    pane = cover(cell, left + 0.1, right - 0.1, ds) * (1 - bars)
-    face = mix(mix(face, trim, ledge), mix(trim, glass, pane), wide * tall)
-    glow = wide * tall * pane * (lamp > 0.62) * (0.5 + 0.4 * lamp)
+    wide, tall, pane = cover(cell, left, right, ds), cover(level, 0.8, 2.3, dt) * upper, 1.0
+    if w.dt.min() < 0.15:  # near enough for ledges and window bars
+        ledge = np.maximum(cover(level, 0.62, 0.8, dt) * wide * upper, cover(level, 0.0, 0.14, dt) * 0.5)
+        bars = np.maximum(cover(cell, middle - 0.05, middle + 0.05, ds), cover(level, 1.5, 1.58, dt))
+        pane = cover(cell, left + 0.1, right - 0.1, ds) * (1 - bars)
+        face = mix(face, trim, ledge)
+    face = mix(face, mix(trim, glass, pane), wide * tall)
+    glow = wide * tall * pane * ((lamp > 0.62) * (0.5 + 0.4 * lamp))
     if shop is None:
         cell, i = repeat(s, bay * 2)
         door = cover(cell, 0.4, 1.35, ds) * cover(t, 0.0, 2.1, dt)
@@ -296,7 +301,8 @@ def car(c, light, x, z, heading, kind, colour):
         rear = ahead > 0
         end, low, high = (0, base[0], top[0]) if rear else (1, base[1], top[1])
         sun = light.on(-fx, -fz) if rear else light.on(fx, fz)
-        face(colour * 1.1, 0.8, cross(0.5, belt, end), cross(0.5, belt, low))
+        if close:
+            face(colour * 1.1, 0.8, cross(0.5, belt, end), cross(0.5, belt, low))
         face(colour, sun, cross(0.5, belt, low), cross(0.43, roof, high))
         face(glass, 0.3, cross(0.44, belt + 0.05, low), cross(0.37, roof - 0.12, high))
         for wheel in (-0.4, 0.4):
