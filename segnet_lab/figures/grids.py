@@ -9,11 +9,12 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from segnet_lab.figures.style import INK, LINE, MARK, PAPER, SEQUENTIAL, SOFT, megabytes, styled
+from segnet_lab.figures.style import DIVERGING, INK, LINE, MARK, PAPER, SEQUENTIAL, SOFT, megabytes, styled
 from segnet_lab.pooling import packed_bytes
 
 CELL = 0.4  # inches
@@ -99,7 +100,7 @@ def unpooling(values, codes, sparse, kernel=None, dense=None) -> Figure:
     -------
     Figure
     """
-    panels = [Panel("values", values), Panel("codes", codes, sign="and"), _sparse(sparse, codes)]
+    panels = [Panel("values", values), Panel("codes", codes, sign="and"), sparse_panel(sparse, codes)]
     if kernel is not None:
         panels += [Panel("kernel", kernel, sign="∗", plain=True), Panel("dense map", dense, sign="=", windows=True)]
     return _strips({"": panels})
@@ -128,7 +129,7 @@ def decoders(values, codes, sparse, kernel, dense, upsampled, encoder_map, total
             f"SegNet remembers {codes.size} codes of 2 bits: {megabytes(packed_bytes(codes.size))}": [
                 Panel("from below", values),
                 Panel("codes", codes, sign="and", framed=True),
-                _sparse(sparse, codes),
+                sparse_panel(sparse, codes),
                 Panel("trained kernel", kernel, sign="∗", plain=True),
                 Panel("dense map", dense, sign="=", windows=True),
             ],
@@ -145,7 +146,8 @@ def decoders(values, codes, sparse, kernel, dense, upsampled, encoder_map, total
 # --------------------------------------------------------------------------------------------------
 
 
-def _sparse(sparse, codes) -> Panel:
+def sparse_panel(sparse, codes) -> Panel:
+    """A sparse map that shows as empty what no code points to."""
     sparse = _grid("sparse map", sparse)
     filled = _winners(_grid("codes", codes), sparse.shape)
     return Panel("sparse map", np.where(filled | (sparse != 0), sparse, np.nan), windows=True)
@@ -179,7 +181,7 @@ def _strips(rows: Mapping[str, list[Panel]]) -> Figure:
     heights = {head: CELL * max(p.array.shape[0] for p in panels) for head, panels in rows.items()}
     width = max(sum(_width(p) + gap for p in panels) for panels in rows.values())
     height = sum(heights[head] + heads[head] + top + 0.1 for head in rows)
-    scale = _scale([p.array for panels in rows.values() for p in panels if not p.plain and p.array.dtype != np.uint8])
+    scale = scale_of([p.array for panels in rows.values() for p in panels if not p.plain and p.array.dtype != np.uint8])
 
     figure = plt.figure(figsize=(width, height), layout="none")
     y = height
@@ -193,7 +195,7 @@ def _strips(rows: Mapping[str, list[Panel]]) -> Figure:
                 middle = y + heights[head] - min(heights[head], h, CELL * 2) / 2
                 figure.text((x - gap / 2) / width, middle / height, panel.sign, ha="center", va="center", size=12)
             axes = figure.add_axes((x / width, (y + heights[head] - h) / height, w / width, h / height))
-            _draw(axes, panel, scale)
+            draw(axes, panel, scale)
             x += _width(panel) + gap
         y -= 0.1
     return figure
@@ -204,13 +206,19 @@ def _width(panel: Panel) -> float:
     return max(CELL * panel.array.shape[1], 0.085 * len(panel.title))
 
 
-def _scale(arrays: list[np.ndarray]) -> Normalize:
-    finite = np.concatenate([np.asarray(a, float)[np.isfinite(np.asarray(a, float))] for a in arrays] or [np.zeros(1)])
-    low, high = (finite.min(), finite.max()) if finite.size else (0, 1)
-    return Normalize(min(low, 0), max(high, 1e-9))
+def scale_of(arrays: list[np.ndarray]) -> ScalarMappable:
+    """Colours for all these numbers together: from 0 up, or about 0 where some are negative."""
+    finite = np.concatenate([np.ravel(a) for a in arrays] or [[0.0]]).astype(float)
+    finite = finite[np.isfinite(finite)]
+    low, high = min(finite.min(initial=0), 0), max(finite.max(initial=0), 1e-9)
+    if low < 0:
+        limit = max(-low, high)
+        return ScalarMappable(Normalize(-limit, limit), DIVERGING)
+    return ScalarMappable(Normalize(0, high), SEQUENTIAL)
 
 
-def _draw(axes: Axes, panel: Panel, scale: Normalize) -> None:
+def draw(axes: Axes, panel: Panel, scale: ScalarMappable) -> None:
+    """Put a panel into an axes whose cells it takes as units."""
     rows, columns = panel.array.shape
     axes.set(xlim=(0, columns), ylim=(rows, 0), xticks=[], yticks=[])
     axes.set_title(panel.title, size=10, pad=4)
@@ -234,13 +242,13 @@ def _cell(axes: Axes, row: int, column: int, colour, edge="white") -> None:
     axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor=edge, linewidth=1))
 
 
-def _number(axes: Axes, row: int, column: int, value: float, scale: Normalize | None) -> None:
+def _number(axes: Axes, row: int, column: int, value: float, scale: ScalarMappable | None) -> None:
     if np.isnan(value):
         _cell(axes, row, column, PAPER)
         axes.text(column + 0.5, row + 0.5, "·", ha="center", va="center", color=SOFT)
         return
     text = f"{value:.3g}"
-    colour = PAPER if scale is None else plt.get_cmap(SEQUENTIAL)(scale(value))
+    colour = PAPER if scale is None else scale.to_rgba(value)
     _cell(axes, row, column, colour, LINE if scale is None else "white")
     light = scale is None or np.dot(colour[:3], (0.299, 0.587, 0.114)) > 0.5
     axes.text(
