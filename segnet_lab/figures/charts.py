@@ -172,19 +172,19 @@ def stacked_shares(table: pd.DataFrame, palette, title: str = "") -> Figure:
     Figure
     """
     shares = table.div(table.sum(axis=1), axis=0)
-    figure, axes = plt.subplots(figsize=(FIGURE_WIDTH, 0.9 + 0.62 * len(table)))
+    figure, axes = plt.subplots(figsize=(FIGURE_WIDTH, 0.7 + len(table)))
     left = np.zeros(len(shares))
     rows = np.arange(len(shares))
     for column, colour in zip(shares, np.asarray(palette) / 255, strict=True):
         axes.barh(rows, shares[column], 0.8, left=left, color=colour, edgecolor="white", linewidth=0.8)
         ink = "white" if colour @ (0.3, 0.59, 0.11) < 0.5 else INK
         for row, share in zip(rows, shares[column], strict=True):
-            if share > 0.024:
-                upright = share < 0.011 * len(column) + 0.015
-                text = f"{column}\n{100 * share:.0f} %" if not upright else f"{column} {100 * share:.0f} %"
+            if share > 0.02:
+                upright = share < 0.0085 * len(column)  # of 9-point letters
+                text = column if upright else f"{column}\n{100 * share:.0f} %"
                 axes.text(
                     left[row] + share / 2, row, text, ha="center", va="center", color=ink,
-                    fontsize=9 if not upright else 7.5, rotation=90 if upright else 0,
+                    fontsize=9, rotation=90 if upright else 0,
                 )  # fmt: skip
         left += shares[column].to_numpy()
     axes.set_yticks(rows, shares.index)
