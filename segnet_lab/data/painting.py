@@ -165,7 +165,7 @@ class Canvas:
 
     def __init__(self, size, void, *, horizon, middle, focal, eye, ambient, sun, haze, clear, bend=0.0):
         self.height, self.width = size
-        self.image, self.label = np.zeros((3, *size), np.float32), np.full(size, void, np.uint8)
+        self.image, self.label = np.zeros((3, *size)), np.full(size, void, np.uint8)
         self.focal, self.eye, self.bend = focal * self.height, eye, bend
         self.row0, self.column0 = horizon * self.height, middle * self.width
         self.columns, self.rows = np.arange(self.width) + 0.5, np.arange(self.height) + 0.5
@@ -311,7 +311,7 @@ class Canvas:
 
     def develop(self, key, grain):
         """The picture as a sensor takes it, uint8 (H, W, 3): a little lens blur, darker corners, noise."""
-        image = self.image
+        image = self.image.astype(np.float32)
         for axis in (1, 2):
             old, new = image.swapaxes(0, axis), (image * 0.76).swapaxes(0, axis)
             spill = old * 0.12

@@ -176,7 +176,7 @@ def building(c, light, start, end, side, bare_end, storeys, colour, trim, bay, g
 def _front(w, storeys, colour, trim, bay, glazed, shop, salt):
     """Colours, lamplight and labels of a front: windows in rows, and a shop or doors at the foot."""
     s, t, ds, dt = w.s, w.t, np.minimum(w.ds, bay), np.minimum(w.dt, 2.9)
-    face = colour * (0.66 + 0.3 * noise(s * 10 + salt, t * 32) + 0.3 * noise(s * 2, t * 2 + salt))
+    face = colour * (0.6 + 0.5 * noise(s * 10 + salt, t * 24))
     if w.ds.min() > bay:  # windows are smaller than pixels
         return face * 0.8, 0.15, BUILDING
     (cell, i), (level, j) = repeat(s, bay), repeat(t - 0.5, 2.9)
@@ -246,7 +246,7 @@ def tree(c, light, x, z, height, spread, colour, bare, salt):
         c.darken(cast, spread * px, spread * px * 0.2, 0.25 * (1.2 - light.clouds))
     bark = c.lit(rgb(66, 58, 50), 0.3, z)
     line(0.035 * height, bark, (0, 0), (0, height * 0.4))
-    for dx, up in ((-0.6, 0.75), (-0.25, 0.95), (0.2, 0.9), (0.6, 0.7)):
+    for dx, up in ((-0.6, 0.75), (0.2, 0.9), (-0.25, 0.95), (0.6, 0.7))[: 4 if bare else 2]:
         line(0.014 * height, bark, (0, height * 0.4), (dx * spread, height * up))
     w = c.wall((x - spread, z), (x + spread, z), height * 0.22, height)
     if w is not None:

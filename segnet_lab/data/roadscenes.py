@@ -88,8 +88,8 @@ def describe(dice, clutter, lighting):
             wheels.append((x, z))
         things.append((painter, thing))
 
-    for _ in range(5):
-        shape = {"width": dice(10, 40), "height": dice(4, 12), "leafy": dice.chance(0.5)}
+    for _ in range(4):
+        shape = {"width": dice(15, 45), "height": dice(4, 12), "leafy": dice.chance(0.5)}
         add(paint.skyline, x=dice(-60, 40), z=dice(120, 150), **shape)
     for side, describe_side in zip((-1, 1), sides, strict=True):
         describe_side(dice, add, street, side)
