@@ -5,11 +5,12 @@ it cannot read. Here the `parameters` cell is read as Python, and what it does n
 """
 
 import ast
+import asyncio
 import os
 import signal
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -149,6 +150,7 @@ def run_notebook(
                 output,
                 given,
                 kernel_name="python3",
+                language="python",
                 progress_bar=False,
                 autosave_cell_every=5,
                 log_output=False,
@@ -223,6 +225,9 @@ def sweep(
             run_notebook(name, given, output)
         except NotebookFailed as error:
             return error
+        finally:  # nbclient leaves this thread's event loop open
+            with suppress(RuntimeError):
+                asyncio.get_event_loop().close()
 
     with ThreadPoolExecutor(jobs) as pool:
         return dict(zip(outputs, pool.map(one, combinations, outputs), strict=True))
