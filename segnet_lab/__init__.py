@@ -27,7 +27,7 @@ _FROM = {
     "costs": "costing",
     "compare_costs": "costing",
 }
-_MODULES = ("pooling", "models", "data", "losses", "metrics", "figures", "widgets", "paper", "results")
+_MODULES = ("pooling", "models", "data", "losses", "metrics", "figures", "widgets", "paper", "probe", "results")
 
 __all__ = ["__version__", *_FROM, *_MODULES]
 
