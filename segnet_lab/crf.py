@@ -143,6 +143,38 @@ def dense_crf(probabilities, image, settings: DenseCRF | None = None, filtering:
     return torch.from_numpy(refined).to(probabilities.device) if isinstance(probabilities, torch.Tensor) else refined
 
 
+class WithDenseCRF(torch.nn.Module):
+    """A network followed by the CRF, wherever a network is taken: `evaluate`, `predict`, ...
+
+    DeepLab-LargeFOV-denseCRF of Tables 3 and 4 is `WithDenseCRF(deeplab, settings)`. There is nothing to train and no
+    gradient.
+
+    Parameters
+    ----------
+    network : Module
+        Images (B, 3, H, W) of 0..1 to logits, with `num_classes`.
+    settings : DenseCRF, optional
+
+    Examples
+    --------
+    >>> from segnet_lab import create_model, predict
+    >>> network = create_model("segnet_basic", width=0.25, seed=0)
+    >>> predict(WithDenseCRF(network, DenseCRF().scaled(0.1)), torch.rand(3, 24, 32)).shape
+    torch.Size([24, 32])
+    """
+
+    def __init__(self, network: torch.nn.Module, settings: DenseCRF | None = None):
+        super().__init__()
+        self.network, self.settings = network, settings or DenseCRF()
+        self.num_classes = network.num_classes
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (B, 3, H, W) of 0..1 -> log probabilities (B, K, H, W) after the CRF, float32."""
+        with torch.no_grad():
+            softmaxes = self.network(images).float().softmax(1)
+        return torch.stack([dense_crf(p, x, self.settings) for p, x in zip(softmaxes, images, strict=True)]).log()
+
+
 def grid_search(
     samples: Iterable[tuple],
     grid: Mapping[str, Sequence[float]],

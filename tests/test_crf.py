@@ -13,11 +13,16 @@ from segnet_lab.crf import (
     EXACT_LIMIT,
     DenseCRF,
     Permutohedral,
+    WithDenseCRF,
     _enclosing_simplex,
     dense_crf,
     grid_search,
 )
+from segnet_lab.evaluation import evaluate
+from segnet_lab.inference import predict_logits
 from segnet_lab.metrics import SegmentationScores
+from segnet_lab.models import create_model
+from tests.helpers import Squares
 
 SMALL = DenseCRF(appearance_position_std=6, appearance_colour_std=20, smoothness_position_std=1.5)
 
@@ -305,6 +310,18 @@ def test_scaled_settings_on_a_resized_image():
 
 
 # ---- grid search
+
+
+def test_a_network_with_crf_stands_where_a_network_does():
+    data = Squares(3)
+    network = create_model("segnet_basic", num_classes=2, width=0.1, seed=0).eval()
+    by_hand = SegmentationScores(num_classes=2, ignore_index=2)
+    for image, label in data:
+        softmax_of_one = predict_logits(network, image).softmax(0)
+        by_hand.update(dense_crf(softmax_of_one, image, SMALL).argmax(0), label)
+    scores = evaluate(WithDenseCRF(network, SMALL), data, batch_size=2)
+    assert {name: scores[name] for name in ("G", "C", "mIoU", "BF")} == pytest.approx(by_hand.compute())
+    assert scores["G"] != evaluate(network, data)["G"]
 
 
 def test_grid_search_agrees_with_scoring_each_setting_by_hand():
