@@ -5,6 +5,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from scipy.ndimage import binary_dilation
 
 from segnet_lab.figures.labels import colourise
 from segnet_lab.figures.style import BLUE, FIGURE_WIDTH, INK, ORANGE, PAPER, SOFT, bare, styled
@@ -66,6 +67,7 @@ def boundaries(found: BoundaryMatches, region=None, title: str = "") -> Figure:
     region = region or (slice(None), slice(None))
     height, width = found.pred[region].shape
     small = max(height, width) <= 32
+    thicken = 1 if width <= 160 else 3  # a line of one pixel of 480 can hardly be seen
     figure, panels = plt.subplots(1, 2, figsize=(FIGURE_WIDTH, min(0.5 * FIGURE_WIDTH * height / width, 4.4) + 0.7))
     sides = (
         ("prediction", "precision", found.pred, found.pred_matched, found.precision),
@@ -73,8 +75,8 @@ def boundaries(found: BoundaryMatches, region=None, title: str = "") -> Figure:
     )
     for axes, (whose, name, drawn, matched, share) in zip(panels, sides, strict=True):
         picture = np.full((*drawn.shape, 3), _rgb(PAPER))
-        picture[drawn] = _rgb(ORANGE)
-        picture[matched] = _rgb(BLUE)
+        picture[binary_dilation(drawn, np.ones((thicken, thicken)))] = _rgb(ORANGE)
+        picture[binary_dilation(matched, np.ones((thicken, thicken)))] = _rgb(BLUE)
         text = f"boundary of the {whose}: {name} {matched.sum()}/{drawn.sum()} = {share:.2f}"
         _cells(axes, picture[region], text, lines=small)
     if small:
