@@ -12,7 +12,7 @@ from torch import Tensor
 from segnet_lab.files import atomic
 
 
-class DamagedCheckpoint(Exception):
+class DamagedCheckpoint(OSError):
     """A file of weights that cannot be read, or whose tensors are not those that were written."""
 
 

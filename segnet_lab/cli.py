@@ -4,6 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import click
+import yaml
 
 from segnet_lab import __version__
 
@@ -16,6 +17,8 @@ class _Group(click.Group):
     def invoke(self, context):
         try:
             return super().invoke(context)
+        except (click.exceptions.Exit, click.Abort):  # click's own, RuntimeErrors too
+            raise
         except EXPECTED as error:
             raise click.ClickException(str(error)) from error
 
@@ -91,6 +94,9 @@ _data_options = [
     click.option("--data", "dataset", default="roadscenes", show_default=True, help="Name of a data set."),
     click.option("--root", type=click.Path(), help="Where it lies, if not in the usual places."),
     click.option("--size", nargs=2, type=int, metavar="H W", help="Resize to this size."),
+    click.option(
+        "-D", "options", nargs=2, multiple=True, metavar="KEY VALUE", help="Its own options, e.g. -D images 100."
+    ),
 ]
 
 
@@ -100,11 +106,11 @@ def _with_data(command):
     return command
 
 
-def _load(dataset: str, split: str, root: str | None, size: tuple | None):
+def _load(dataset: str, split: str, root: str | None, size: tuple | None, options: tuple):
     from segnet_lab.data import load_dataset
 
-    given = {"root": root, "size": size or None}
-    return load_dataset(dataset, split=split, **{key: value for key, value in given.items() if value})
+    given = {"root": root, "size": size or None} | {key: yaml.safe_load(value) for key, value in options}
+    return load_dataset(dataset, split=split, **{key: value for key, value in given.items() if value is not None})
 
 
 @main.command()
@@ -116,14 +122,14 @@ def _load(dataset: str, split: str, root: str | None, size: tuple | None):
 @click.option("--input-transform", help="lrn, lcn, none or imagenet; the default is the network's own.")
 @click.option("--init", type=click.Path(), help="ImageNet weights for a VGG16 encoder: a file, 'vgg16' or 'vgg16_bn'.")
 @_recipe_options
-def train(model, run_dir, dataset, root, size, width, dropout, input_transform, init, **recipe) -> None:
+def train(model, run_dir, dataset, root, size, options, width, dropout, input_transform, init, **recipe) -> None:
     """Train MODEL and leave a run directory. Interrupt it at any time: the same command goes on."""
     from segnet_lab.models import create_model
     from segnet_lab.recipe import Recipe
     from segnet_lab.training import train as run_training
 
     recipe = Recipe(**recipe)
-    data = _load(dataset, "train", root, size)
+    data = _load(dataset, "train", root, size, options)
     network = create_model(
         model, data.num_classes, width=width, dropout=dropout, input_transform=input_transform, seed=recipe.seed
     )
@@ -140,12 +146,12 @@ def train(model, run_dir, dataset, root, size, width, dropout, input_transform, 
 @click.option("--run", "run_dir", type=click.Path(file_okay=False), required=True)
 @_with_data
 @click.option("--split", default="val", show_default=True)
-def evaluate(run_dir, dataset, root, size, split) -> None:
+def evaluate(run_dir, dataset, root, size, options, split) -> None:
     """Score a run's selected weights on a split: G, C, mIoU, BF in percent."""
     from segnet_lab.evaluation import evaluate as score
     from segnet_lab.runs import load_run
 
-    scores = score(load_run(run_dir).model, _load(dataset, split, root, size))
+    scores = score(load_run(run_dir).model, _load(dataset, split, root, size, options))
     for name in ("G", "C", "mIoU", "BF"):
         click.echo(f"{name:5s}{100 * scores[name]:6.2f}")
 
