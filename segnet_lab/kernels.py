@@ -8,14 +8,29 @@ another way, with the same result, when there is none. `SEGNET_LAB_NUMBA=0` swit
 import functools
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
 
+_wanted = ContextVar("kernels wanted", default=True)
+
+
 def available() -> bool:
-    """Whether kernels may be called: numba is installed and `SEGNET_LAB_NUMBA` is not 0."""
-    return os.environ.get("SEGNET_LAB_NUMBA", "1") != "0" and _installed()
+    """Whether kernels may be called: numba is installed, and not switched off by us or by `SEGNET_LAB_NUMBA`."""
+    return _wanted.get() and os.environ.get("SEGNET_LAB_NUMBA", "1") != "0" and _installed()
+
+
+@contextmanager
+def switched_off() -> Iterator[None]:
+    """Leave numba alone: loading it takes more memory than the low-memory form of a network."""
+    before = _wanted.set(False)
+    try:
+        yield
+    finally:
+        _wanted.reset(before)
 
 
 @functools.cache

@@ -1,0 +1,185 @@
+"""The fast and the lean way to run a trained network: `optimize(model)`.
+
+What it does, and what each step buys:
+
+- batch normalisation is folded into the convolution before it: one pass over the map less;
+- channels lie beside each other in memory (channels_last), as convolution kernels want them;
+- weights and maps are bfloat16 where the hardware multiplies it: half the bytes, and the faster units;
+- with `low_memory=True` rows stream through encoder and decoder (`segnet_lab.streaming`), so that no map of a stage
+  is ever whole.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from segnet_lab import kernels
+from segnet_lab.devices import compute_dtype
+from segnet_lab.models import EncoderDecoder
+from segnet_lab.models.layers import ConvBN
+from segnet_lab.models.network import check_image
+from segnet_lab.streaming import check_decoders, logits_by_rows
+
+DTYPES = (torch.float32, torch.float64, torch.bfloat16)
+
+
+def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool = False) -> "OptimizedNetwork":
+    """The fast inference form of a network; the given one is left as it is.
+
+    Parameters
+    ----------
+    model : EncoderDecoder
+        From `create_model`, `load_run` or `train`, in evaluation mode. The form computes on its device.
+    precision : str
+        "auto", "float32" or "bfloat16", see `devices.compute_dtype`. A float64 network stays float64 under "auto".
+    low_memory : bool
+        Stream rows through the network. Images of a batch go one by one; what is kept is what the decoder asked the
+        encoder to remember, a few rows a layer, and the result. Bilinear decoders, the convolutions between encoder
+        and decoder, and the "lcn" input transform see whole (small) maps.
+
+    Returns
+    -------
+    OptimizedNetwork
+        Later changes of `model` do not reach it: optimize again.
+
+    Raises
+    ------
+    TypeError
+        `model` is no network of this kit, or is optimized already.
+    ValueError
+        It is in training mode, has hooks (which would see other maps than they were made for), has weights that are
+        not float32, float64 or bfloat16, or `low_memory` does not know its decoder.
+
+    Examples
+    --------
+    >>> from segnet_lab import create_model
+    >>> model = create_model("segnet_basic", seed=0).eval()
+    >>> fast = optimize(model, "float32")
+    >>> image = torch.rand(1, 3, 45, 61)
+    >>> fast(image).shape, torch.allclose(fast(image), model(image), atol=1e-4)
+    (torch.Size([1, 11, 45, 61]), True)
+    >>> fast.labels(image).shape
+    torch.Size([1, 45, 61])
+    """
+    _check(model)
+    weight = next(model.parameters())
+    keeps = weight.dtype == torch.float64 and precision == "auto"
+    dtype = torch.float64 if keeps else compute_dtype(weight.device, precision)
+    folded = {id(layer): _Folded(layer).to(dtype) for layer in model.modules() if type(layer) is ConvBN}
+    network = copy.deepcopy(model, memo=folded)  # copies what is not folded: one layer at a time is there twice
+    network.normalise = nn.Sequential(network.normalise, _Cast(dtype))
+    network = network.to(dtype=dtype, memory_format=torch.channels_last).requires_grad_(False)
+    if low_memory:
+        check_decoders(network)
+    return OptimizedNetwork(network, dtype, low_memory)
+
+
+class OptimizedNetwork(nn.Module):
+    """What `optimize` gives: (B, 3, H, W) float images of 0..1 -> (B, K, H, W) float32 logits, any H, W >= 1.
+
+    It computes no gradients and does not train.
+    """
+
+    def __init__(self, network: EncoderDecoder, dtype: torch.dtype, low_memory: bool):
+        super().__init__()
+        self.network = network
+        self.dtype = dtype
+        self.low_memory = low_memory
+        super().train(False)
+
+    @property
+    def config(self):
+        return self.network.config
+
+    @property
+    def num_classes(self) -> int:
+        return self.network.num_classes
+
+    @torch.no_grad()
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits; float64 if the network is."""
+        image = self._prepared(image)
+        wide = torch.promote_types(self.dtype, torch.float32)
+        if not self.low_memory:
+            return self.network(image).to(wide)
+        shape = (len(image), self.num_classes, *image.shape[-2:])
+        logits = torch.empty(shape, dtype=wide, device=image.device, memory_format=torch.channels_last)
+        return _collect(logits, self.network, image, lambda rows: rows)
+
+    @torch.no_grad()
+    def labels(self, image: Tensor) -> Tensor:
+        """The class with the highest logit: (B, H, W) int64; without the logits of the whole image if low_memory."""
+        image = self._prepared(image)
+        if not self.low_memory:
+            return self.network(image).argmax(1)
+        labels = torch.empty((len(image), *image.shape[-2:]), dtype=torch.int64, device=image.device)
+        return _collect(labels, self.network, image, lambda rows: rows.argmax(1))
+
+    def train(self, mode: bool = True):
+        if mode:
+            raise ValueError("an optimized network does not train: train the one it was made from, and optimize again")
+        return self
+
+    def _prepared(self, image: Tensor) -> Tensor:
+        check_image(image)
+        wide = torch.promote_types(self.dtype, torch.float32)
+        return image.to(wide, memory_format=torch.channels_last)
+
+    def extra_repr(self) -> str:
+        return f"dtype={self.dtype}, low_memory={self.low_memory}"
+
+
+class _Folded(nn.Module):
+    """A convolution with the batch normalisation in its weights; the ReLU overwrites the fresh map."""
+
+    def __init__(self, layer: ConvBN):
+        super().__init__()
+        if isinstance(layer.norm, nn.Identity):
+            self.conv = copy.deepcopy(layer.conv)
+        else:
+            self.conv = fuse_conv_bn_eval(layer.conv, layer.norm)
+        self.relu = layer.relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        return x.relu_() if self.relu else x
+
+
+class _Cast(nn.Module):
+    def __init__(self, dtype: torch.dtype):
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.to(self.dtype)
+
+
+def _collect(result: Tensor, network: EncoderDecoder, images: Tensor, read) -> Tensor:
+    """Fill the rows of the result, image by image, top to bottom."""
+    with kernels.switched_off():
+        for image, place in zip(images.split(1), result.split(1), strict=True):
+            row = 0
+            for rows in logits_by_rows(network, image):
+                place[..., row : row + rows.shape[2], :] = read(rows)
+                row += rows.shape[2]
+    return result
+
+
+def _check(model: nn.Module) -> None:
+    if isinstance(model, OptimizedNetwork):
+        raise TypeError("this network is optimized already: optimize the one it was made from")
+    if not isinstance(model, EncoderDecoder):
+        raise TypeError(f"optimize takes a network from create_model, load_run or train, not {type(model).__name__}")
+    if model.training:
+        raise ValueError("the network is in training mode, with dropout and the batch's own statistics: model.eval()")
+    for name, module in model.named_modules():
+        if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
+            raise ValueError(
+                f"{name or 'the network'} has hooks, which would not see the maps they were made for: remove them, "
+                "or run the network itself"
+            )
+    for name, weight in model.named_parameters():
+        if weight.dtype not in DTYPES:
+            raise ValueError(f"{name} is {weight.dtype}; optimize takes {', '.join(map(str, DTYPES))}: model.float()")
