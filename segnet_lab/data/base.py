@@ -105,6 +105,21 @@ class SegmentationDataset(Dataset):
         """The same data set with the same options, another split of it."""
         return type(self)(split=split, **self.options, cache=self._cache.limit > 0)
 
+    def part(self, numbers) -> "SegmentationDataset":
+        """Some of the images, as a data set of its own: to look at, or to score quickly.
+
+        Parameters
+        ----------
+        numbers : iterable of int
+            Which, in this order; a slice such as `range(0, len(data), 10)`.
+
+        Raises
+        ------
+        IndexError
+            There is no image of that number.
+        """
+        return Part(self, [self._number(i) for i in numbers])
+
     def __repr__(self):
         size = f", {self.size[0]}x{self.size[1]}" if self.size else ""
         return f"<{self.title} {self.split}: {len(self)} images{size}, {self.num_classes} classes>"
@@ -115,6 +130,29 @@ class SegmentationDataset(Dataset):
         if not -n <= i < n:
             raise IndexError(f"image {i} of {self.name} {self.split!r}, which has {n}: 0 to {n - 1}")
         return i % n
+
+
+class Part(SegmentationDataset):
+    """Some images of another data set, see `SegmentationDataset.part`; decoded pictures are shared with it."""
+
+    def __init__(self, data: SegmentationDataset, numbers: list[int]):
+        self.__dict__.update(data.__dict__)
+        self.name, self.data, self.numbers = data.name, data, numbers
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __getitem__(self, i):
+        return self.data[self.numbers[self._number(i)]]
+
+    def read(self, i):
+        return self.data.read(self.numbers[i])
+
+    def file_name(self, i):
+        return self.data.file_name(self.numbers[i])
+
+    def with_split(self, split):
+        return self.data.with_split(split)
 
 
 class Cache:

@@ -183,3 +183,19 @@ def test_mixed_sizes_say_what_to_pass():
         next(iter(DataLoader(data, batch_size=2)))
     assert collate([data.with_split("val")[0]]).image.shape == (1, 3, 4, 6)
     assert next(iter(DataLoader(Counted(sizes=((4, 6), (5, 6)), size=(3, 3)), batch_size=2))).image.shape[-2:] == (3, 3)
+
+
+def test_a_part_shares_what_was_read():
+    data = Counted(sizes=((4, 6), (4, 6), (4, 6)))
+    part = data.part([2, -3])
+    assert [int(part[i].label[0, 0]) for i in (0, 1, -1)] == [2, 0, 0]
+    assert data[2].label.equal(part[0].label)
+    assert data.reads == [1, 0, 1]
+    assert [part.file_name(i) for i in range(2)] == ["image_2", "image_0"]
+    assert (part.name, part.num_classes, len(part), part.part([1]).file_name(0)) == ("counted", 11, 2, "image_0")
+    assert part.raw(1)[1][0, 0] == 0
+    assert len(part.with_split("val")) == 3  # the whole of another split
+    with pytest.raises(IndexError, match="which has 2"):
+        part[2]
+    with pytest.raises(IndexError, match="which has 3"):
+        data.part([3])
