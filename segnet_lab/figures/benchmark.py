@@ -1,0 +1,298 @@
+"""Whole networks compared: class by class, over the course of training, and by what they cost (Tables 2 to 6)."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from segnet_lab.figures.charts import spread
+from segnet_lab.figures.style import BLUE, COLOURS, FIGURE_WIDTH, INK, LINE, ORANGE, SOFT, styled
+
+MARKERS = "os^Dv<>"
+
+
+@styled
+def class_dots(panels: Mapping[str, pd.DataFrame], unit: str = "class accuracy, percent") -> Figure:
+    """A line a class, a dot a method; a panel each for numbers that must not be mixed, such as ours and the paper's.
+
+    Parameters
+    ----------
+    panels : dict, title -> DataFrame
+        A row a class, the same classes in every panel; a column a method; nan leaves the dot out.
+    unit : str
+
+    Returns
+    -------
+    Figure
+    """
+    rows = next(iter(panels.values())).index
+    most = max(len(table.columns) for table in panels.values())
+    figure, grid = plt.subplots(
+        1, len(panels), figsize=(FIGURE_WIDTH, 1.0 + 0.3 * len(rows) + 0.2 * most), sharey=True, squeeze=False
+    )
+    for axes, (title, table) in zip(grid.flat, panels.items(), strict=True):
+        table = table.reindex(rows)
+        at = np.arange(len(rows))
+        axes.hlines(at, table.min(axis=1), table.max(axis=1), color=LINE, zorder=1)
+        for (name, values), colour, marker in zip(table.items(), COLOURS, MARKERS, strict=False):
+            axes.scatter(values, at, s=42, color=colour, marker=marker, label=name, zorder=2, alpha=0.9)
+        axes.set(title=title, xlabel=unit, xlim=(-3, 103))
+        axes.grid(axis="x")
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.6 / (0.3 * len(rows))), borderaxespad=0, labelspacing=0.3)
+    grid[0, 0].set_yticks(at, rows)
+    grid[0, 0].invert_yaxis()
+    return figure
+
+
+@styled
+def class_bars(ours: pd.Series, paper: pd.Series, titles: tuple[str, str] = ("ours", "the paper's")) -> Figure:
+    """One number a class, the paper's order from high to low, ours on the same line in a panel of its own.
+
+    Parameters
+    ----------
+    ours, paper : Series, indexed by class
+        In percent; nan, or a class that only one of them has, leaves the bar out.
+    titles : (str, str)
+
+    Returns
+    -------
+    Figure
+    """
+    paper = paper.sort_values(ascending=False, kind="stable")
+    rows = np.arange(len(paper))
+    figure, panels = plt.subplots(1, 2, figsize=(FIGURE_WIDTH, 0.8 + 0.2 * len(paper)), sharey=True)
+    sides = ((ours.reindex(paper.index), BLUE), (paper, ORANGE))
+    for axes, (values, colour), title in zip(panels, sides, titles, strict=True):
+        axes.barh(rows, values.fillna(0), 0.75, color=colour)
+        for row, value in zip(rows, values, strict=True):
+            text = "does not occur" if np.isnan(value) else f"{value:.0f}"
+            axes.text(np.nan_to_num(value), row, f" {text}", va="center", fontsize=9, color=SOFT)
+        axes.set(title=title, xlim=(0, 112), xticks=[], ylim=(len(rows) - 0.4, -0.6))
+        axes.spines[:].set_visible(False)
+        axes.axvline(0, color=LINE)
+        axes.tick_params(left=False)
+    panels[0].set_yticks(rows, paper.index)
+    return figure
+
+
+@styled
+def against_share(panels: Mapping[str, pd.DataFrame], unit: str, zero: bool = False) -> Figure:
+    """A point a class: how much of the pictures it fills across (logarithmic), some score upwards.
+
+    Parameters
+    ----------
+    panels : dict, title -> DataFrame
+        Indexed by class; columns "share" (fraction of the labelled pixels) and "value". Rows with a nan, or that
+        never occur, are left out.
+    unit : str
+        What the values are.
+    zero : bool
+        Draw the line of no change.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, grid = plt.subplots(1, len(panels), figsize=(FIGURE_WIDTH, 4.6), sharey=True, squeeze=False)
+    for axes, (title, table) in zip(grid.flat, panels.items(), strict=True):
+        table = table[table["share"] > 0].dropna(subset=["share", "value"])
+        axes.scatter(100 * table["share"], table["value"], s=34, color=BLUE, zorder=3)
+        axes.set(title=title, xlabel="share of the pixels, percent", xscale="log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.margins(0.12, 0.08)
+        if zero:
+            axes.axhline(0, color=SOFT, linewidth=1)
+        axes.grid()
+    grid[0, 0].set_ylabel(unit)
+    figure.canvas.draw()  # places are known only now
+    for axes, table in zip(grid.flat, panels.values(), strict=True):
+        _name_points(axes, table[table["share"] > 0].dropna(subset=["share", "value"]))
+    return figure
+
+
+def _name_points(axes: Axes, table: pd.DataFrame) -> None:
+    """A name beside each point, above or below it where another name stands already."""
+    taken = []  # boxes of names, in points of the figure
+    for name, row in table.sort_values("share", ascending=False).iterrows():
+        x, y = axes.transData.transform((100 * row["share"], row["value"])) * 72 / axes.figure.dpi
+        wide = 5.0 * len(str(name))
+        places = [(6, 0), (-6 - wide, 0), (6, 9), (6, -9), (-6 - wide, 9), (-6 - wide, -9), (6, 18), (6, -18)]
+        for dx, dy in places:
+            box = (x + dx, y + dy - 5, x + dx + wide, y + dy + 5)
+            if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
+                break
+        taken += [box, (x - 3, y - 3, x + 3, y + 3)]
+        at = (100 * row["share"], row["value"])
+        axes.annotate(str(name), at, (dx, dy), textcoords="offset points", fontsize=9, va="center", color=INK)
+
+
+@styled
+def curves(panels: Mapping[str, pd.DataFrame], x: str, y: str = "", log: bool = False, same: bool = False) -> Figure:
+    """Lines with their names at the end.
+
+    Parameters
+    ----------
+    panels : dict, title -> DataFrame
+        Index = x, a column a line; nan leaves a gap that is bridged. A name has the same colour in all panels.
+    x, y : str
+        What the axes show.
+    log : bool
+        Logarithmic x.
+    same : bool
+        One scale of y for all panels.
+
+    Returns
+    -------
+    Figure
+    """
+    names = list(dict.fromkeys(name for table in panels.values() for name in table))
+    colours = dict(zip(names, [*COLOURS, SOFT, INK], strict=False))
+    figure, grid = plt.subplots(1, len(panels), figsize=(FIGURE_WIDTH, 3.4), sharey=same, squeeze=False)
+    for axes, (title, table) in zip(grid.flat, panels.items(), strict=True):
+        for name, values in table.items():
+            values = values.dropna()
+            axes.plot(values.index, values, marker="o", markersize=4, color=colours[name])
+        axes.set(title=title, xlabel=x)
+        if log:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_formatter("")
+        axes.grid(axis="y")
+    grid[0, 0].set_ylabel(y)
+    figure.canvas.draw()
+    for axes, table in zip(grid.flat, panels.values(), strict=True):
+        _name_lines(axes, table, colours)
+    return figure
+
+
+def _name_lines(axes: Axes, table: pd.DataFrame, colours: Mapping) -> None:
+    ends = table.ffill().iloc[-1:].T.iloc[:, 0].dropna().sort_values() if len(table) else pd.Series(dtype=float)
+    low, high = axes.get_ylim()
+    gap = (high - low) * 11 / (axes.get_window_extent().height * 72 / axes.figure.dpi)
+    for (name, value), height in zip(ends.items(), spread(ends.to_numpy(float), gap), strict=True):
+        last = table[name].dropna().index[-1]
+        axes.annotate(
+            str(name).replace("_", " "), (last, value), (1.03, height), xycoords="data",
+            textcoords=axes.get_yaxis_transform(), fontsize=9, va="center", color=colours[name],
+            arrowprops={"arrowstyle": "-", "color": colours[name], "lw": 0.5, "alpha": 0.5, "shrinkB": 3},
+        )  # fmt: skip
+
+
+@styled
+def training_course(sides: Mapping[str, Mapping[str, pd.DataFrame]], x: Sequence[str]) -> Figure:
+    """Scores on the way: the upper row ours, the lower row the paper's three columns, a panel a score.
+
+    Parameters
+    ----------
+    sides : dict, side -> {score -> DataFrame}
+        Index = place on the way, a column a network.
+    x : a str a side
+        What the index counts.
+
+    Returns
+    -------
+    Figure
+    """
+    scores = list(next(iter(sides.values())))
+    names = list(dict.fromkeys(name for side in sides.values() for table in side.values() for name in table))
+    colours = dict(zip(names, [*COLOURS, SOFT, INK], strict=False))
+    figure, grid = plt.subplots(len(sides), len(scores), figsize=(FIGURE_WIDTH, 2.5 * len(sides) + 0.5), squeeze=False)
+    for row, (side, tables), unit in zip(grid, sides.items(), x, strict=True):
+        for axes, (score, table) in zip(row, tables.items(), strict=True):
+            for name, values in table.items():
+                values = values.dropna()
+                axes.plot(values.index, values, marker="o", markersize=3, color=colours[name], label=name)
+            axes.set(title=f"{score}, {side}", xlabel=unit)
+            axes.grid(axis="y")
+    handles = {}
+    for axes in grid.flat:
+        handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    labels = [str(name).replace("_", " ") for name in handles]
+    figure.legend(handles.values(), labels, loc="outside lower center", ncols=min(6, max(len(labels), 1)))
+    return figure
+
+
+@styled
+def ratios(ours: pd.DataFrame, paper: pd.DataFrame, base: str, titles: Mapping[str, str] | None = None) -> Figure:
+    """Costs as multiples of one network's, so that a CPU and a Titan, MB of today and of 2015 can be laid side by side.
+
+    Parameters
+    ----------
+    ours, paper : DataFrame
+        A row a network, the same columns; nan where nothing was measured or printed.
+    base : str
+        The row that is 1.
+    titles : dict, column -> title of its panel, optional
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        `base` is no row of both.
+    """
+    for side, table in (("ours", ours), ("the paper's", paper)):
+        if base not in table.index:
+            raise ValueError(f"{side} have no row {base!r} to divide by: {', '.join(map(str, table.index))}")
+    names = list(dict.fromkeys([*ours.index, *paper.index]))
+    at = np.arange(len(names))
+    figure, panels = plt.subplots(
+        1, len(ours.columns), figsize=(FIGURE_WIDTH, 1.2 + 0.4 * len(names)), sharey=True, squeeze=False
+    )
+    for axes, column in zip(panels.flat, ours.columns, strict=True):
+        axes.axvline(1, color=SOFT, linewidth=1)
+        for table, colour, marker, up in ((ours, BLUE, "o", 0.12), (paper, ORANGE, "D", -0.12)):
+            ratio = (table[column] / table.loc[base, column]).reindex(names)
+            axes.scatter(ratio, at - up, s=40, color=colour, marker=marker, zorder=3)
+        axes.set(title=(titles or {}).get(column, column), xscale="log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter("")
+        low, high = axes.get_xlim()
+        axes.set(xlim=(min(low, 0.2), max(high, 9)), xticks=[0.25, 0.5, 1, 2, 4, 8])
+        axes.grid(axis="x")
+    panels[0, 0].set_yticks(at, [str(name).replace("_", " ") for name in names])
+    panels[0, 0].set_ylim(len(names) - 0.5, -0.5)
+    for colour, marker, text in ((BLUE, "o", "ours"), (ORANGE, "D", "the paper's")):
+        panels[0, 0].scatter([], [], s=40, color=colour, marker=marker, label=text)
+    figure.legend(loc="outside lower center", ncols=2)
+    figure.suptitle(f"times {base.replace('_', ' ')}", x=0.01, ha="left", fontsize=10)
+    return figure
+
+
+@styled
+def remembered(table: pd.DataFrame, title: str = "") -> Figure:
+    """What each network keeps for its decoder, on a logarithmic axis.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row a network, a column a way of keeping it, in MB; 0 is written out.
+    title : str
+
+    Returns
+    -------
+    Figure
+    """
+    figure, axes = plt.subplots(figsize=(FIGURE_WIDTH, 1.0 + 0.55 * len(table)))
+    smallest = table[table > 0].min(axis=None)
+    left = 10.0 ** np.floor(np.log10(smallest)) if smallest > 0 else 0.1
+    height = 0.8 / len(table.columns)
+    for k, ((name, values), colour) in enumerate(zip(table.items(), COLOURS, strict=False)):
+        at = np.arange(len(table)) + (k - (len(table.columns) - 1) / 2) * height
+        axes.barh(at, values.clip(lower=left) - left, 0.9 * height, left=left, color=colour, label=name)
+        for y, value in zip(at, values, strict=True):
+            text = f"{value:.3g}" if value else "nothing"
+            axes.text(max(value, left), y, f" {text}", va="center", fontsize=9, color=colour)
+    axes.set_yticks(range(len(table)), [str(name).replace("_", " ") for name in table.index])
+    axes.invert_yaxis()
+    axes.set(xscale="log", xlabel="MB", title=title, xlim=(left, 4 * table.max(axis=None)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.grid(axis="x")
+    figure.legend(loc="outside lower center", ncols=len(table.columns))
+    return figure

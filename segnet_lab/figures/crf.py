@@ -1,0 +1,39 @@
+"""The fully connected CRF seen: to whom a pixel listens."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from segnet_lab.figures.labels import show_image
+from segnet_lab.figures.style import FIGURE_WIDTH, MARK, SEQUENTIAL, bare, styled
+
+
+@styled
+def listening(image, at: tuple[int, int], heard: Mapping[str, np.ndarray]) -> Figure:
+    """An image with one pixel marked, and how strongly that pixel hears every other one.
+
+    Parameters
+    ----------
+    image : array or Tensor, (3, H, W) float 0..1
+    at : (row, column)
+        The pixel that listens.
+    heard : dict, title -> array (H, W)
+        Strengths of kernels, 0..1.
+
+    Returns
+    -------
+    Figure
+    """
+    _, height, width = np.shape(image)
+    columns = 1 + len(heard)
+    side = FIGURE_WIDTH / max(columns, 3)
+    figure, panels = plt.subplots(1, columns, figsize=(side * columns, side * height / width + 0.4))
+    show_image(panels[0], image, f"the pixel ({at[0]}, {at[1]})")
+    for axes, (title, strength) in zip(panels[1:], heard.items(), strict=True):
+        axes.imshow(strength, cmap=SEQUENTIAL, vmin=0, vmax=1)
+        bare(axes, title)
+    for axes in panels:
+        axes.plot(at[1], at[0], "s", markersize=7, fillstyle="none", color=MARK, markeredgewidth=2)
+    return figure
