@@ -12,10 +12,23 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon, Rectangle
 
-from segnet_lab.figures.style import BLUE, FIGURE_WIDTH, GREEN, MARK, ORANGE, PURPLE, YELLOW, megabytes, styled
+from segnet_lab.figures.style import (
+    BLUE,
+    FIGURE_WIDTH,
+    GREEN,
+    MARK,
+    ORANGE,
+    PURPLE,
+    SEQUENTIAL,
+    YELLOW,
+    bare,
+    megabytes,
+    styled,
+)
 from segnet_lab.models import EncoderDecoder, Remembered
 from segnet_lab.models.decoders import UpConcat
 from segnet_lab.pooling import pooled_size
+from segnet_lab.probe import MeasuredField
 
 UPSAMPLING = {  # decoder class -> what it does, in a few words
     "Unpool": "unpooling by codes",
@@ -224,3 +237,55 @@ def _heading(axes: Axes, model, slabs: list[Layer], remembered: list[Remembered]
         handles.append(Line2D([], [], color=colour, linewidth=3, label=label))
     place = {"bbox_to_anchor": (0.15, top - 0.28), "bbox_transform": axes.transData, "borderaxespad": 0}
     axes.legend(handles=handles, loc="upper left", ncols=6, handlelength=1.2, columnspacing=1.4, borderpad=0, **place)
+
+
+@styled
+def receptive_fields(image, sizes: dict[str, int], measured: MeasuredField, title: str) -> Figure:
+    """What one pixel can see: squares on the image, and how much each image pixel moved it when measured.
+
+    Parameters
+    ----------
+    image : array or Tensor, (3, H, W) float 0..1
+    sizes : dict, place -> pixels
+        Sides of the squares, as `probe.receptive_field` computes them.
+    measured : MeasuredField
+        From `probe.measured_receptive_field`, of a pixel of this image.
+    title : str
+        What was measured.
+
+    Returns
+    -------
+    Figure
+    """
+    gradient = measured.gradient.numpy()
+    rows, columns = (gradient.sum(axis).nonzero()[0] for axis in (1, 0))
+    if not len(rows):
+        raise ValueError("this pixel does not depend on the image at all: take another one, or another place")
+    y, x = (rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2
+    h, w = gradient.shape
+    figure, (left, right) = plt.subplots(1, 2, figsize=(FIGURE_WIDTH, FIGURE_WIDTH / 2 * h / w + 0.4))
+    grey = np.asarray(image).mean(0)
+    left.imshow(grey.round(1), cmap="gray", vmin=-0.6, vmax=1)  # pale and in few steps: the squares are the news
+    label = {"color": "white", "size": 9, "bbox": {"facecolor": MARK, "edgecolor": "none", "pad": 1}}
+    for number, (place, size) in enumerate(sorted(sizes.items(), key=lambda item: -item[1])):
+        left.add_patch(Rectangle((x - size / 2, y - size / 2), size, size, fill=False, edgecolor=MARK, linewidth=1.8))
+        side = -1 if number % 2 == 0 else 1  # labels above and below in turn
+        place = f"{place}: {size}"
+        left.text(x, y + side * (size / 2 + 2), place, ha="center", va="bottom" if side < 0 else "top", **label)
+    bare(left, "computed: what a pixel can depend on")
+    blocks = _means(gradient, 4)
+    right.imshow(
+        np.log10(np.maximum(blocks / blocks.max(), 1e-3)), cmap=SEQUENTIAL, extent=(-0.5, w - 0.5, h - 0.5, -0.5)
+    )
+    bare(right, f"{title}: box {measured.height}×{measured.width}")
+    for axes in (left, right):
+        axes.set(xlim=(-0.5, w - 0.5), ylim=(h - 0.5, -0.5))
+    return figure
+
+
+def _means(values: np.ndarray, side: int) -> np.ndarray:
+    """Means over blocks of side x side, those at the lower and right border cut short."""
+    rows, columns = (range(0, n, side) for n in values.shape)
+    sums = np.add.reduceat(np.add.reduceat(values, rows, 0), columns, 1)
+    counts = np.add.reduceat(np.add.reduceat(np.ones_like(values), rows, 0), columns, 1)
+    return sums / counts

@@ -10,6 +10,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from segnet_lab import probe
 from segnet_lab.figures import grids
 from segnet_lab.figures.style import (
     BLUE,
@@ -25,6 +26,7 @@ from segnet_lab.figures.style import (
     bare,
     styled,
 )
+from segnet_lab.probe import Trace
 
 CODE_COLOURS = (BLUE, YELLOW, GREEN, PURPLE)  # codes 0..3
 CODE_NAMES = ("↖ top-left", "↗ top-right", "↙ bottom-left", "↘ bottom-right")
@@ -92,9 +94,8 @@ def feature_maps(maps, channels=range(16), columns: int = 8) -> Figure:
     maps = np.asarray(maps)
     if maps.ndim != 3:
         raise ValueError(f"expected maps (C, H, W), got shape {maps.shape}; take one image of a batch with maps[0]")
-    wrong = [c for c in channels if not 0 <= c < len(maps)]
-    if wrong:
-        raise ValueError(f"channel {wrong[0]} of {len(maps)} maps: channels are 0 to {len(maps) - 1}")
+    for channel in channels:
+        _check_channel(channel, maps)
     return side_by_side({f"channel {c}": maps[c] for c in channels}, columns)
 
 
@@ -184,6 +185,7 @@ def code_histogram(shares, zero=None) -> Figure:
         cell.bar(range(4), share, color=CODE_COLOURS, width=0.8)
         if zero is not None:
             cell.bar(0, 100 * zero[title], color=LINE, width=0.8)
+            cell.text(0, 50 * zero[title], f"{100 * zero[title]:.0f} %\nall zero", ha="center", va="center", size=9)
         for code, percent in enumerate(share):
             cell.text(code, percent + 1, f"{percent:.0f} %", ha="center", va="bottom", size=9)
         cell.axhline(25, color=MARK, linewidth=1, linestyle=":")
@@ -191,7 +193,53 @@ def code_histogram(shares, zero=None) -> Figure:
         cell.tick_params(axis="x", labelsize=14, length=0)
     axes[0, 0].set_ylabel("percent of windows")
     axes[0, 0].margins(y=0.15)
-    axes[0, -1].annotate("25 %: all alike", (0.6, 25), (0, 2), "data", "offset points", size=9, color=MARK)
+    axes[0, -1].text(3.4, 25.5, "25 %: all alike", size=9, color=MARK, ha="right", va="bottom")
+    return figure
+
+
+@styled
+def window_path(trace: Trace, row: int, column: int, channel: int = 0) -> Figure:
+    """A pixel of the image on its way down the encoder: its window at every stage, in one channel.
+
+    Parameters
+    ----------
+    trace : Trace
+        From `probe.trace`.
+    row, column : int
+        Of the image, 0-based.
+    channel : int
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        A pixel outside of the image, or a channel that a stage does not have.
+    """
+    steps = [step for step in probe.window_path(trace, row, column) if step.corner is not None]
+    stages = {e.stage: e for e in trace.encoders}
+    height, width = trace.image.shape[-2:]
+    tall = FIGURE_WIDTH / len(steps) * height / width + 0.35
+    figure, axes = plt.subplots(
+        2, len(steps), figsize=(FIGURE_WIDTH, tall + 1.4), height_ratios=[tall, 1.4], squeeze=False
+    )
+    for (above, below), step in zip(axes.T, steps, strict=True):
+        features, corners = stages[step.stage].features[0].numpy(), stages[step.stage].corners[0].numpy()
+        _check_channel(channel, features)
+        show_map(above, features[channel], f"conv{step.stage}, {features.shape[1]}×{features.shape[2]}")
+        y, x = 2 * step.window_row, 2 * step.window_column
+        above.add_patch(Rectangle((x - 0.5, y - 0.5), 2, 2, fill=False, edgecolor=MARK, linewidth=2))
+        window = np.round(features[channel, y : y + 2, x : x + 2], 1) + 0.0
+        code = int(corners[channel, step.window_row, step.window_column])
+        mine = np.zeros(window.shape, bool)
+        mine[step.row - y, step.column - x] = True
+        panel = grids.Panel(f"its window: code {code} {CODE_NAMES[code][0]}", window, marked=mine)
+        grids.draw(below, panel, grids.scale_of([window]))
+        below.set(xlim=(0, 4), ylim=(2.6, 0), aspect="equal", anchor="NW")
+        share = f"{int(step.kept.sum())} of {len(step.kept)} channels\nkept this corner"
+        below.text(2.2, 1, share, va="center", size=9)
     return figure
 
 
@@ -222,3 +270,8 @@ def _map(title: str, array) -> np.ndarray:
     if array.ndim != 2:
         raise ValueError(f"{title} has shape {array.shape}: one map (H, W) is drawn; pick an image and a channel")
     return array
+
+
+def _check_channel(channel: int, maps: np.ndarray) -> None:
+    if not 0 <= channel < len(maps):
+        raise ValueError(f"channel {channel} of {len(maps)} maps: channels are 0 to {len(maps) - 1}")
