@@ -2,7 +2,19 @@
 
 from importlib import import_module
 
-_HOME = {"Playground": "playground", "write_playground_html": "playground"}  # name -> module, imported when asked for
+_HOME = {  # name -> module, imported when asked for
+    "Playground": "playground",
+    "write_playground_html": "playground",
+    "explore_boundary_f1": "explorers",
+    "explore_class_balance": "explorers",
+    "explore_decoders": "explorers",
+    "explore_own_image": "explorers",
+    "explore_predictions": "explorers",
+    "explore_receptive_field": "explorers",
+    "explore_sparse_maps": "explorers",
+    "explore_uncertainty": "explorers",
+    "PixelView": "pixels",
+}
 
 __all__ = sorted(_HOME)
 

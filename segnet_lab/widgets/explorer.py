@@ -1,0 +1,98 @@
+"""Controls above pictures: what all explorers have in common."""
+
+from collections.abc import Callable, Mapping
+
+import ipywidgets
+from IPython.display import display
+
+from segnet_lab._messages import unknown
+from segnet_lab.cli import EXPECTED
+from segnet_lab.progress import headless
+from segnet_lab.widgets.pixels import PixelView
+
+
+class Explorer(ipywidgets.VBox):
+    """Draws a scene again, in place, whenever a control changes or a pixel is chosen.
+
+    Headless (in batch runs and in CI) it shows nothing, but draws once, so that an error stops the run.
+
+    Parameters
+    ----------
+    draw : callable(place, **values) -> Scene
+        A plain function of the values of the controls and of the place, (row, column) or ().
+    controls : dict, argument of `draw` -> ipywidgets widget with a `value`
+    beside : bool
+        Put the controls beside the pictures instead of above.
+    above, below : widgets
+        Shown before the controls, and after the pictures.
+
+    Attributes
+    ----------
+    controls : dict
+    view : PixelView
+    scene : Scene
+        What is shown, None before the first drawing that went well.
+
+    Examples
+    --------
+    >>> from segnet_lab.figures.pictures import Scene, numbers
+    >>> explorer = Explorer(
+    ...     lambda place, n: Scene([numbers(f"{n} cells", [[1.0] * n])]), {"n": ipywidgets.IntSlider(value=2)}
+    ... )
+    >>> explorer.controls["n"].value = 5
+    >>> explorer
+    Explorer of n: PixelView of 5 cells
+    """
+
+    def __init__(self, draw: Callable, controls: Mapping, beside: bool = False, above=(), below=()):
+        self.draw, self.controls, self.view, self.scene = draw, dict(controls), PixelView(), None
+        self._still = False  # while several controls change
+        for control in self.controls.values():
+            control.observe(self.redraw, "value")
+        self.view.observe(self.redraw, "place")
+        row = ipywidgets.Box([*above, *self.controls.values()])
+        row.add_class("segnet-controls")
+        super().__init__([row, ipywidgets.VBox([self.view, *below])])
+        for name in ["segnet-explorer", *(["segnet-beside"] if beside else [])]:
+            self.add_class(name)
+        self.redraw()
+
+    def set(self, **values) -> None:
+        """Give several controls a value and draw once.
+
+        Raises
+        ------
+        ValueError
+            No control of that name; TraitError from the control itself if it cannot take the value.
+        """
+        for name in values:
+            if name not in self.controls:
+                raise ValueError(unknown("control", name, self.controls))
+        self._still = True
+        try:
+            for name, value in values.items():
+                self.controls[name].value = value
+        finally:
+            self._still = False
+        self.redraw()
+
+    def redraw(self, *_) -> None:
+        """Draw what the controls say; a value that cannot be drawn gives a message and leaves the pictures."""
+        if self._still:
+            return
+        try:
+            values = {name: control.value for name, control in self.controls.items()}
+            self.scene = self.draw(place=tuple(self.view.place), **values)
+        except Exception as error:  # a callback's traceback would be seen by nobody
+            if headless():
+                raise
+            self.view.message = str(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {error}"
+        else:
+            self.view.show(self.scene)
+
+    def _ipython_display_(self) -> None:
+        if not headless():
+            display(self._repr_mimebundle_(), raw=True)
+
+    def __repr__(self) -> str:
+        return f"Explorer of {', '.join(self.controls)}: {self.view!r}"

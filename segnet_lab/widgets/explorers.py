@@ -1,0 +1,301 @@
+"""Explorers of trained networks: one short function each, over a plain function of `segnet_lab.figures`.
+
+    explore_sparse_maps(sl.load_run(path).model, image)
+
+Each gives an `Explorer`, whose controls and place a program may set as well as a person. `runs` is a set of runs by
+name ("roadscenes") or a dict of networks; `image` anything that `predict` takes; `data` a data set, which has the names
+and colours of the classes. What is wrong is said in the widget; in batch runs it is raised.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, wraps
+
+import ipywidgets as w
+import numpy as np
+from PIL import Image
+
+from segnet_lab.cli import EXPECTED
+from segnet_lab.data.images import read_image
+from segnet_lab.figures import balance, compared, inside
+from segnet_lab.inference import predict
+from segnet_lab.losses import BALANCINGS, PUBLISHED_CAMVID_WEIGHTS, ClassCounts, class_weights, count_classes
+from segnet_lab.metrics import boundary_map
+from segnet_lab.metrics.matching import tolerance_pixels
+from segnet_lab.models import EncoderDecoder
+from segnet_lab.probe import places, trace
+from segnet_lab.progress import headless
+from segnet_lab.uncertainty import predict_with_uncertainty, sample_labels
+from segnet_lab.widgets.explorer import Explorer
+from segnet_lab.widgets.networks import Networks
+from segnet_lab.widgets.picker import ImagePicker
+
+PAPERS_TOLERANCE = 0.0075  # of the diagonal
+OWN = "own weights"
+LEAST, MOST = -2, 1.5  # powers of ten that a weight can be set to
+
+
+def _said_in_the_widget(explore: Callable) -> Callable:
+    """What is wrong with the arguments becomes the message of an empty explorer."""
+
+    @wraps(explore)
+    def explorer(*args, **kwargs) -> Explorer:
+        try:
+            return explore(*args, **kwargs)
+        except EXPECTED as error:
+            if headless():
+                raise
+            return Explorer(_raising(error), {})
+
+    return explorer
+
+
+def _raising(error: Exception) -> Callable:
+    def draw(place):
+        raise error
+
+    return draw
+
+
+# ------------------------------------------------------------------------------------------- inside one network
+
+
+@_said_in_the_widget
+def explore_sparse_maps(model: EncoderDecoder, image) -> Explorer:
+    """Codes, sparse and dense maps of every decoder stage; click a pixel to follow its window through all of them.
+
+    Parameters
+    ----------
+    model : EncoderDecoder
+        Any network that decodes; trained ones have more to tell.
+    image : path, PIL image, array or Tensor
+        As `predict` takes it.
+
+    Raises
+    ------
+    ValueError
+        The network has no decoder.
+    """
+    found = trace(model, image)
+    stages = [d.stage for d in found.decoders]
+    if not stages:
+        raise ValueError(f"{model.config.name} has no decoder, so nothing is unpooled: take segnet_basic, for example")
+    channels = max(e.features.shape[1] for e in found.encoders if e.stage in stages)
+    controls = {
+        "view": w.Dropdown(options=inside.SPARSE_MAP_VIEWS, description="show"),
+        "stage": w.SelectionSlider(options=sorted(stages), description="stage"),
+        "channel": w.IntSlider(max=channels - 1, description="channel"),
+    }
+    return Explorer(lambda place, **values: inside.sparse_maps(found, place=place, **values), controls)
+
+
+@_said_in_the_widget
+def explore_receptive_field(model: EncoderDecoder, image) -> Explorer:
+    """Click a pixel: what of the image can it see, and what does it look at?"""
+    image, names = read_image(image), places(model)
+    deepest = next((name for name in reversed(names) if name.startswith("pool")), names[-1])  # 106 in the paper
+    controls = {"where": w.Dropdown(options=names, value=deepest, description="pixel of")}
+    return Explorer(lambda place, where: inside.what_a_pixel_sees(model, image, where, place), controls)
+
+
+@_said_in_the_widget
+def explore_uncertainty(model: EncoderDecoder, image, data, most: int = 12) -> Explorer:
+    """The samples of a network with dropout, one beside the other, and where they disagree.
+
+    Parameters
+    ----------
+    model : EncoderDecoder
+        With dropout, such as `bayesian_segnet_basic`.
+    image : path, PIL image, array or Tensor
+    data : SegmentationDataset
+        Names and colours of the classes.
+    most : int
+        Samples that can be had.
+    """
+    image = read_image(image)
+    drawn = sample_labels(model, image, most)
+
+    @lru_cache
+    def found(count):
+        return predict_with_uncertainty(model, image, count)  # the first samples are always the same
+
+    controls = {
+        "count": w.IntSlider(min(8, most), min=1, max=most, description="samples", continuous_update=False),
+        "measure": w.Dropdown(options=["variance", "entropy", "mutual_information"], description="measure"),
+    }
+    return Explorer(
+        lambda place, count, measure: inside.samples(image, drawn[:count], found(count), measure, data), controls
+    )
+
+
+# ------------------------------------------------------------------------------------- networks beside each other
+
+
+@_said_in_the_widget
+def explore_predictions(runs="roadscenes", data=None, images: int = 24) -> Explorer:
+    """Image, truth and what every network says, the worst images first (Figs. 4 and 5).
+
+    Parameters
+    ----------
+    runs : str or dict
+    data : SegmentationDataset, optional
+        The default is the validation split of the runs.
+    images : int
+        How many of its images to sort.
+    """
+    networks = Networks(runs, data)
+    images = min(images, len(networks.data))
+    controls = {
+        "sort_by": w.Dropdown(options=list(networks.models), description="worst of"),
+        "score": w.Dropdown(options=["mIoU", "BF", "G", "C"], description="by"),
+        "rank": w.IntSlider(1, min=1, max=images, description="rank"),
+        "errors": w.ToggleButton(description="errors"),
+    }
+
+    def draw(place, sort_by, score, rank, errors):
+        number = networks.worst_first(sort_by, score, images)[rank - 1]
+        scene = compared.predictions(*networks.data[number], networks.all_judged(number), networks.data, errors)
+        note = f"Image {number} of {networks.data.split}, number {rank} of {images} from the worst. {scene.note}"
+        return scene._replace(note=note)
+
+    return Explorer(draw, controls)
+
+
+@_said_in_the_widget
+def explore_decoders(runs="roadscenes", data=None) -> Explorer:
+    """Two ways of decoding on one image: where is only one of them right?
+
+    Parameters
+    ----------
+    runs : str or dict
+    data : SegmentationDataset, optional
+        The default is the validation split of the runs.
+    """
+    networks = Networks(runs, data)
+    names = list(networks.models)
+    controls = {
+        "number": w.IntSlider(max=len(networks.data) - 1, description="image"),
+        "a": w.Dropdown(options=names, value="segnet_basic" if "segnet_basic" in names else names[0], description="A"),
+        "b": w.Dropdown(options=names, description="B"),
+    }
+
+    def draw(place, number, a, b):
+        judged = {name: networks.judged(name, number) for name in (a, b)}
+        return compared.two_predictions(*networks.data[number], a, b, judged, networks.data)
+
+    return Explorer(draw, controls)
+
+
+@_said_in_the_widget
+def explore_own_image(runs="roadscenes", data=None) -> Explorer:
+    """A picture from disk or from the camera, segmented by several networks: the authors' web demo in a notebook.
+
+    Parameters
+    ----------
+    runs : str or dict
+    data : SegmentationDataset, optional
+        Names and colours of the classes, and the picture that is there at the beginning: its first image.
+    """
+    networks, picker = Networks(runs, data), ImagePicker()
+    start = Image.fromarray(networks.data.raw(0)[0])
+    height = networks.data[0].label.shape[0]
+
+    @lru_cache(maxsize=8)
+    def said(name, picture, rows):
+        image = read_image(_resized(picker.image() or start, rows))
+        return image, {n: compared.Prediction(predict(model, image), {}) for n, model in networks.models.items()}
+
+    def draw(place, rows):
+        image, predicted = said(picker.name, picker.picture, rows)
+        scene = compared.predictions(image, None, predicted, networks.data)
+        size = f"{picker.name or 'an image of the data set'}, seen at {image.shape[1]}×{image.shape[2]}"
+        learnt = f"These networks were trained on {networks.data.title}: elsewhere they guess."
+        return scene._replace(note=f"{size}. {learnt}")
+
+    sizes = sorted({48, 64, 96, 128, 192, 256, 360, height})
+    rows = w.SelectionSlider(options=sizes, value=height, description="rows", continuous_update=False)
+    explorer = Explorer(draw, {"rows": rows}, above=[picker])
+    picker.observe(explorer.redraw, "picture")
+    return explorer
+
+
+def _resized(picture: Image.Image, rows: int) -> Image.Image:
+    width = max(1, round(picture.width * rows / picture.height))
+    return picture.convert("RGB").resize((width, rows), Image.Resampling.BILINEAR, reducing_gap=3)
+
+
+# --------------------------------------------------------------------------------------------- scores and losses
+
+
+@_said_in_the_widget
+def explore_boundary_f1(target, data, predictions: Mapping | None = None) -> Explorer:
+    """The boundary of a class in a prediction and in the truth: which pixels match at what tolerance?
+
+    Parameters
+    ----------
+    target : (H, W) integers
+        The truth.
+    data : SegmentationDataset
+    predictions : dict, name -> (H, W), optional
+        Shown before three made-up ones on which mIoU and BF disagree.
+    """
+    target = np.asarray(target)
+    examples = {**(predictions or {}), **compared.made_up_predictions(target, data.ignore_index)}
+    present = [c for c in np.unique(target).tolist() if c != data.ignore_index]
+    if not present:
+        raise ValueError("the truth is void everywhere, so it has no boundary: take another image")
+    longest = max(present, key=lambda c: boundary_map(target, c).sum())
+    paper = round(tolerance_pixels(PAPERS_TOLERANCE, *target.shape), 1)
+    controls = {
+        "prediction": w.Dropdown(options=list(examples), description="prediction"),
+        "cls": w.Dropdown(options=[(data.class_names[c], c) for c in present], value=longest, description="class"),
+        "pixels": w.FloatSlider(paper, min=0, max=10, step=0.1, readout_format=".1f", description="tolerance"),
+        "matching": w.ToggleButtons(options=[("one to one", "one_to_one"), ("by distance", "distance")]),
+    }
+
+    def draw(place, prediction, cls, pixels, matching):
+        tolerance = pixels if pixels >= 1 else 0  # no two pixels lie less than 1 apart; below 1 would mean a share
+        return compared.boundaries(examples[prediction], target, cls, data, tolerance, matching)
+
+    return Explorer(draw, controls)
+
+
+@_said_in_the_widget
+def explore_class_balance(data, counts: ClassCounts | None = None) -> Explorer:
+    """A dial for the weight of each class: how much of the loss does it get? (Section 3.2)
+
+    Parameters
+    ----------
+    data : SegmentationDataset
+    counts : ClassCounts, optional
+        Of the data set; counted if not given.
+    """
+    counts = counts or count_classes(data)
+    names = [name for name in BALANCINGS if name != "published" or data.num_classes == len(PUBLISHED_CAMVID_WEIGHTS)]
+    presets = {name: _weights(name, data, counts) for name in ["natural", *names]}
+    dials = {
+        f"class_{c}": w.FloatLogSlider(1, min=LEAST, max=MOST, description=name, readout_format=".2f")
+        for c, name in enumerate(data.class_names)
+    }
+    number, preset, bars = w.IntSlider(max=len(data) - 1, description="image"), w.Dropdown(), w.HTML()
+    preset.options, preset.description = [*presets, OWN], "weights"
+
+    def draw(place, number, **weights):
+        weights = list(weights.values())
+        preset.value = next((name for name in presets if np.allclose(presets[name], weights)), OWN)
+        bars.value = balance.loss_share_bars(counts.pixels, weights, data)
+        return balance.class_weight_map(*data[number], weights, data)
+
+    def take(change):
+        if change["new"] != OWN:
+            explorer.set(**dict(zip(dials, presets[change["new"]], strict=True)))
+
+    explorer = Explorer(draw, {"number": number, **dials}, beside=True, above=[preset], below=[bars])
+    preset.observe(take, "value")
+    return explorer
+
+
+def _weights(balancing: str, data, counts: ClassCounts) -> list[float]:
+    """Weights of a recipe, as the dials can show them."""
+    weights = class_weights(balancing, data if balancing == "published" else counts)
+    weights = np.ones(data.num_classes) if weights is None else np.asarray(weights)
+    return weights.clip(10**LEAST, 10**MOST).tolist()

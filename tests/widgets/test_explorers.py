@@ -1,0 +1,262 @@
+"""Explorers without a browser: what their controls do, and what they say of bad input. tests/browser has the rest."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from segnet_lab import widgets
+from segnet_lab.figures.pictures import Scene, numbers, photo
+from segnet_lab.models import create_model
+from segnet_lab.recipe import Recipe
+from segnet_lab.training import train
+from segnet_lab.widgets.explorer import Explorer
+from segnet_lab.widgets.picker import ImagePicker
+from segnet_lab.widgets.pixels import PixelView
+from tests.helpers import Squares
+
+IMAGE = torch.rand(3, 48, 64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(autouse=True)
+def somebody_looks(monkeypatch):
+    for name in ("CI", "SEGNET_HEADLESS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return {name: create_model(name, 2, width=0.1, seed=0) for name in ("segnet_basic", "bilinear_interpolation")}
+
+
+@pytest.fixture(scope="module")
+def squares():
+    data = Squares(5)
+    data.raw = lambda i: ((255 * data[i].image).byte().permute(1, 2, 0).numpy(), data[i].label.numpy())
+    return data
+
+
+def titles(explorer):
+    return [picture["title"] for picture in explorer.view.pictures]
+
+
+# --------------------------------------------------------------------------------------------- view and explorer
+
+
+def test_a_view_sends_the_very_bytes():
+    view = PixelView()
+    view.show(Scene([numbers("map", [[0.0, 1.0], [0.5, 0.0]], scale=4), photo("image", np.ones((3, 8, 8)))], "note"))
+    first, second = view.pictures
+    assert (first["height"], first["width"], first["scale"]) == (2, 2, 4)
+    assert list(first["pixels"]) == [0, 252, 126, 0]
+    assert len(first["palette"]) == 3 * len(first["names"])
+    assert (second["palette"], second["pixels"]) == (b"", b"\xff" * 192)
+    assert (view.size, view.note) == ([8, 8], "note")
+
+
+def test_a_view_answers_the_page():
+    view, sent = PixelView(), []
+    view.send = sent.append
+    view._handle_custom_msg({"ping": 7}, [])
+    assert sent == [{"pong": 7}]
+
+
+def test_an_explorer_draws_again_for_every_control_and_place():
+    import ipywidgets
+
+    calls = []
+
+    def draw(place, n, m):
+        calls.append((place, n, m))
+        return Scene([numbers("map", np.zeros((n, m)))])
+
+    explorer = Explorer(draw, {"n": ipywidgets.IntSlider(2), "m": ipywidgets.IntSlider(3)})
+    explorer.controls["n"].value = 4
+    explorer.view.place = [1, 2]
+    explorer.set(n=5, m=6)  # two controls, one drawing
+    assert calls == [((), 2, 3), ((), 4, 3), ((1, 2), 4, 3), ((1, 2), 5, 6)]
+    assert explorer.view.size == [5, 6]
+    with pytest.raises(ValueError, match=r"unknown control 'k'\. Known: n, m"):
+        explorer.set(k=1)
+
+
+def test_what_cannot_be_drawn_gives_a_message_and_the_picture_stays():
+    import ipywidgets
+
+    def draw(place, n):
+        if n == 3:
+            raise ValueError("three is too many: take two")
+        return Scene([numbers(f"{1 // n} cells", [[1.0] * n])])
+
+    explorer = Explorer(draw, {"n": ipywidgets.IntSlider(2)})
+    before = explorer.view.pictures
+    explorer.controls["n"].value = 3
+    assert (explorer.view.message, explorer.view.pictures) == ("three is too many: take two", before)
+    explorer.controls["n"].value = 0
+    assert explorer.view.message.startswith("integer ")  # an ArithmeticError is of the expected kind
+    explorer.controls["n"].value = 1
+    assert (explorer.view.message, titles(explorer)) == ("", ["1 cells"])
+
+
+def test_headless_an_explorer_shows_nothing_but_its_errors_stop_the_run(monkeypatch, networks):
+    shown = []
+    monkeypatch.setattr("segnet_lab.widgets.explorer.display", lambda data, raw: shown.extend(data))
+    explorer = widgets.explore_sparse_maps(networks["segnet_basic"], IMAGE)
+    explorer._ipython_display_()
+    assert "application/vnd.jupyter.widget-view+json" in shown
+    shown.clear()
+    monkeypatch.setenv("SEGNET_HEADLESS", "1")
+    explorer._ipython_display_()
+    assert shown == []
+    with pytest.raises(ValueError, match="unknown set of runs 'nothing'"):
+        widgets.explore_predictions("nothing")
+
+
+# ------------------------------------------------------------------------------------------------- each explorer
+
+
+def test_sparse_maps(networks):
+    explorer = widgets.explore_sparse_maps(networks["segnet_basic"], IMAGE)
+    explorer.set(stage=3, channel=2)
+    explorer.view.place = [17, 40]
+    assert titles(explorer) == [
+        "image",
+        *(
+            f"{x} 3: {y}"
+            for x, y in (("encoder", "features"), ("encoder", "codes"), ("decoder", "upsampled"), ("decoder", "dense"))
+        ),
+    ]
+    assert explorer.view.pictures[2]["marks"] == [[2, 5, 1, 1]]  # 17 // 8, 40 // 8
+    assert explorer.view.note.startswith("row 17, column 40, channel 2")
+    explorer.set(view="dense maps of all stages")
+    assert titles(explorer)[1:] == [f"decoder {stage}: dense" for stage in (1, 2, 3, 4)]
+
+
+def test_a_broken_network_is_told_and_still_shown(networks):
+    model = create_model("segnet_basic", 2, width=0.1, seed=0)
+    with torch.no_grad():
+        model.decoders["1"].convs[0].conv.weight[0] = float("nan")
+    explorer = widgets.explore_sparse_maps(model, IMAGE)
+    assert "3072 nan or infinite (pink)" in explorer.view.pictures[4]["note"]
+    explorer.set(channel=1)
+    assert "nan" not in explorer.view.pictures[4]["note"]
+
+
+def test_receptive_field(networks):
+    explorer = widgets.explore_receptive_field(networks["segnet_basic"], IMAGE)
+    assert explorer.controls["where"].value == "pool4"
+    assert "can see at most 106×106 pixels" in explorer.view.note
+    explorer.set(where="conv1")
+    explorer.view.place = [20, 30]
+    assert "conv1[20, 30] can see at most 7×7 pixels. This one depends on 7×7" in explorer.view.note
+
+
+def test_uncertainty(squares):
+    model = create_model("bayesian_segnet_basic", 2, width=0.1, seed=0)
+    explorer = widgets.explore_uncertainty(model, squares[0].image, squares, most=4)
+    assert titles(explorer)[-1] == "sample 4"
+    first = explorer.view.pictures[3]["pixels"]
+    explorer.set(count=2, measure="mutual_information")
+    assert titles(explorer) == ["image", "mean of 2", "mutual information", "sample 1", "sample 2"]
+    assert explorer.view.pictures[3]["pixels"] == first  # the same samples, fewer of them
+
+
+def test_predictions_come_worst_first(networks, squares):
+    explorer = widgets.explore_predictions(networks, squares)
+    ranked = []
+    for rank in range(1, 6):
+        explorer.set(rank=rank, score="G")
+        ranked.append(int(explorer.view.pictures[2]["note"].split()[1]))  # G of segnet_basic
+    assert ranked == sorted(ranked)
+    assert len({explorer.view.note}) == 1
+    assert titles(explorer) == ["image", "truth", "segnet basic", "bilinear interpolation"]
+    explorer.set(errors=True)
+    assert explorer.view.note.endswith("Orange is wrong.")
+
+
+def test_decoders(networks, squares):
+    explorer = widgets.explore_decoders(networks, squares)
+    explorer.set(a="segnet_basic", b="segnet_basic", number=3)
+    assert explorer.view.pictures[-1]["note"] == "only A 0.0%, only B 0.0%"
+    explorer.set(b="bilinear_interpolation")
+    assert titles(explorer)[3] == "B: bilinear interpolation"
+
+
+def test_boundary_f1(squares):
+    truth = squares[0].label
+    explorer = widgets.explore_boundary_f1(truth, squares, {"perfect": truth})
+    assert explorer.controls["pixels"].value == 0.3  # 0.75 % of the diagonal of 32x32
+    assert "All classes: BF 100.0, mIoU 100.0" in explorer.view.note
+    explorer.set(prediction="moved", pixels=0)
+    low = explorer.view.note
+    explorer.set(pixels=1)
+    assert "BF 100.0" in explorer.view.note
+    assert "BF 100.0" not in low
+    for matching in ("distance", "one_to_one"):
+        explorer.set(matching=matching, prediction="ragged")
+    void = torch.full((8, 8), squares.ignore_index)
+    assert "void everywhere" in widgets.explore_boundary_f1(void, squares).view.message
+
+
+def test_class_balance(squares):
+    explorer = widgets.explore_class_balance(squares)
+    dials = [explorer.controls["class_0"], explorer.controls["class_1"]]
+    preset, bars = explorer.children[0].children[0], explorer.children[1].children[1]
+    assert preset.value == "natural"
+    assert "75.0%" in bars.value  # 16x16 of 32x32 are square, the rest is ground
+    preset.value = "median_frequency"  # frequencies 3/4 and 1/4, median 1/2: weights 2/3 and 2, so half each
+    assert [dial.value for dial in dials] == pytest.approx([2 / 3, 2])
+    assert bars.value.count("50.0%") == 2
+    dials[1].value = 1.0
+    assert preset.value == "own weights"
+    preset.value = "natural"
+    assert [dial.value for dial in dials] == [1, 1]
+
+
+def png(size, mode="RGB"):
+    file = io.BytesIO()
+    Image.new(mode, size, 200).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_own_image(networks, squares):
+    explorer = widgets.explore_own_image(networks, squares)
+    (picker,) = (child for child in explorer.children[0].children if isinstance(child, ImagePicker))
+    assert explorer.view.size == [32, 32]
+    picker.name, picker.picture = "wide.png", png((300, 100), "L")
+    assert explorer.view.size == [32, 96]
+    assert explorer.view.note.startswith("wide.png, seen at 32×96.")
+    explorer.set(rows=64)
+    assert explorer.view.size == [64, 192]
+    before = explorer.view.pictures
+    picker.name, picker.picture = "notes.txt", b"not a picture"
+    assert "notes.txt cannot be read as a picture" in explorer.view.message
+    assert explorer.view.pictures == before
+    picker.name, picker.picture = "tiny.png", png((1, 1))
+    assert (explorer.view.message, explorer.view.size) == ("", [64, 64])
+
+
+# ------------------------------------------------------------------------------------------------- sets of runs
+
+
+def test_a_set_of_runs_by_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path))
+    for name in ("segnet_basic", "bilinear_interpolation"):
+        model, recipe = create_model(name, 2, width=0.1, seed=0), Recipe(epochs=1)
+        train(model, Squares(4), recipe, tmp_path / "mine" / name, validation=Squares(3))
+    explorer = widgets.explore_predictions("mine", Squares(3))
+    assert titles(explorer)[2:] == ["bilinear interpolation", "segnet basic"]  # in the paper's order
+    for weights in tmp_path.glob("mine/*/best.safetensors"):
+        weights.unlink()
+    explorer = widgets.explore_predictions("mine", Squares(3))
+    assert "'mine' holds scores but no weights" in explorer.view.message
+    assert "segnet-lab train segnet_basic" in explorer.view.message
+
+
+def test_bad_arguments_are_said_in_the_widget(squares):
+    assert "unknown set of runs 'nothing'" in widgets.explore_decoders("nothing").view.message
+    assert "no dropout is on" in widgets.explore_uncertainty(create_model("segnet_basic"), IMAGE, squares).view.message
+    assert "has no decoder" in widgets.explore_sparse_maps(create_model("no_pooling", width=0.1), IMAGE).view.message
+    assert "no file" in widgets.explore_sparse_maps(create_model("segnet_basic", width=0.1), "none.png").view.message
