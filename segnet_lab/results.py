@@ -1,11 +1,13 @@
 """Runs as tables: what was measured, where it came from, and the paper's numbers beside it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from segnet_lab._messages import unknown
+from segnet_lab.data import SegmentationDataset, load_dataset
 from segnet_lab.folders import runs_dir, shipped
 from segnet_lab.models import list_models
 from segnet_lab.runs import RunDirectory
@@ -34,6 +36,24 @@ def list_runs(name: str) -> dict[str, Path]:
     runs = [RunDirectory(file.parent) for file in find_runs(name).glob("*/run.json")]
     runs.sort(key=lambda run: (order.index(run.about()["model"]["name"]), run.path.name))
     return {run.path.name: run.path for run in runs}
+
+
+def data_of(run: str | os.PathLike, split: str = "val") -> SegmentationDataset:
+    """The data set that a run was trained on, with the same options.
+
+    Parameters
+    ----------
+    run : path
+        A run directory, such as `list_runs(name)` gives.
+    split : str
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no run, or its data are not at hand.
+    """
+    about = RunDirectory(run).about()["data"]
+    return load_dataset(about["name"], split=split, **about["options"])
 
 
 def scores_table(name: str, split: str = "val") -> pd.DataFrame:

@@ -1,0 +1,77 @@
+"""Runs as tables. Runs are written by hand here: a table shows what lies in the files, and nothing else."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from segnet_lab import results
+
+SCORES = {"G": 0.5, "C": 0.4, "mIoU": 0.3, "BF": 0.2, "class_accuracy": [0.1, 0.7], "class_IoU": [0.0, 0.6]}
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """A function that writes a run of the set "some"."""
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path))
+
+    def write(name, model, scores=None, data="roadscenes", options=None):
+        folder = tmp_path / "some" / name
+        folder.mkdir(parents=True)
+        about = {
+            "model": {"name": model, "width": 0.5},
+            "data": {"name": data, "options": options or {}, "class_names": ["Sky", "Road"]},
+            "recipe": {"balancing": "natural", "epochs": 9},
+        }
+        (folder / "run.json").write_text(json.dumps(about))
+        (folder / "log.csv").write_text("epoch,seconds\n1,30\n2,60\n")
+        if scores:
+            (folder / "scores.json").write_text(json.dumps(scores))
+        return folder
+
+    return write
+
+
+def test_runs_come_in_the_papers_order_and_unfinished_ones_have_no_scores(runs):
+    runs("b", "segnet", {"epoch": 3, "val": SCORES})
+    runs("a", "segnet")
+    runs("z", "segnet_basic", {"epoch": 7, "val": SCORES}, options={"size": [96, 128]})
+    assert list(results.list_runs("some")) == ["z", "a", "b"]
+    table = results.scores_table("some")
+    assert table.index.tolist() == ["z", "b"]
+    assert table.loc["z"].to_dict() == {
+        "model": "segnet_basic", "data": "roadscenes", "size": "96x128", "width": 0.5, "balancing": "natural",
+        "epochs": 9, "epoch": 7, "minutes": 1.5, "G": 50.0, "C": 40.0, "mIoU": 30.0, "BF": 20.0,
+    }  # fmt: skip
+    assert results.scores_table("some", "train").empty
+
+
+def test_scores_of_every_class_in_percent(runs):
+    runs("a", "segnet", {"epoch": 3, "val": SCORES})
+    assert results.class_table("some").loc["a"].to_dict() == {"Sky": 10, "Road": 70}
+    assert results.class_table("some", score="IoU").loc["a"].to_dict() == {"Sky": 0, "Road": 60}
+
+
+def test_ones_own_runs_come_before_those_of_the_kit_and_a_path_will_do(runs, tmp_path):
+    runs("a", "segnet")
+    assert results.find_runs("some") == tmp_path / "some"
+    assert results.find_runs(str(tmp_path / "some")) == tmp_path / "some"
+    with pytest.raises(ValueError, match=r"unknown set of runs 'sume'\. Did you mean 'some'\?"):
+        results.find_runs("sume")
+
+
+def test_the_data_a_run_was_trained_on(runs):
+    run = runs("a", "segnet", options={"images": 5, "size": [32, 48], "seed": 3, "clutter": 0.0, "lighting": "day"})
+    data = results.data_of(run)
+    assert (data.name, data.split, len(data), data[0].label.shape) == ("roadscenes", "val", 5, (32, 48))
+    assert data.options == {"images": 5, "size": [32, 48], "seed": 3, "clutter": 0.0, "lighting": "day"}
+    with pytest.raises(FileNotFoundError, match=r"no run\.json"):
+        results.data_of(run.parent / "b")
+
+
+def test_rows_that_one_side_lacks_are_nan():
+    ours = pd.DataFrame({"BF": [30.0]}, index=["mine"])
+    both = results.beside_paper(ours, pd.DataFrame({"BF": [35.78]}, index=["segnet_basic"]))
+    assert both.index.tolist() == ["segnet_basic", "mine"]
+    assert both["ours", "BF"].isna().tolist() == [True, False]
+    assert both["paper", "BF"].isna().tolist() == [False, True]
