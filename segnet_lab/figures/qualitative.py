@@ -1,5 +1,7 @@
 """Figs. 4 and 5: image, truth and what each network sees, a row an image, a column a network."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
@@ -53,8 +55,9 @@ def qualitative(
     size = (FIGURE_WIDTH, len(samples) * (cell * height / width + (0.2 if notes else 0.05)) + (0.3 if errors else 0.9))
     figure, grid = plt.subplots(len(samples), len(columns), figsize=size, squeeze=False)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, hspace=0, wspace=0)
+    letters = int(12 * cell)  # of a title, in a line as wide as a picture
     for axes, title in zip(grid[0], columns, strict=True):
-        axes.set_title(title.replace("_", " "), fontsize=10 if len(columns) < 6 else 9)
+        axes.set_title(textwrap.fill(title.replace("_", " "), letters), fontsize=10, va="bottom")
     for panels, (row, (image, label)) in zip(grid, samples.items(), strict=True):
         image = np.moveaxis(np.asarray(image), 0, -1)
         pictures = [(255 * image).astype(np.uint8), colourise(label, data.palette, data.ignore_index)]
