@@ -220,5 +220,28 @@ def playground(out: str) -> None:
     click.echo(Path(write_playground_html(out)).resolve())
 
 
+@main.command()
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for a room's network."
+)
+@click.option("--port", default=8866, show_default=True, help="0 takes any free one.")
+@click.option("--runs", default="roadscenes", show_default=True, help="The set of runs that the widgets look into.")
+@click.option("--yes", is_flag=True, help="Open it to the network without asking.")
+@click.option("--stop", is_flag=True, help="Close what is open.")
+def classroom(host: str, port: int, runs: str, yes: bool, stop: bool) -> None:
+    """Serve the lessons and widgets as apps without code cells, to this computer or to a room."""
+    from segnet_lab import classroom as room
+
+    if stop:
+        count = room.stop()
+        click.echo(f"closed: {count}" if count else "no classroom is open")
+        return
+    if room.warning(host):
+        click.echo(room.warning(host))
+        if not yes:
+            click.confirm("Open it?", abort=True)
+    room.serve(host, port, runs, say=click.echo)
+
+
 if __name__ == "__main__":
     main()

@@ -1,0 +1,142 @@
+"""The classroom without its server: what it serves, says and refuses. tests/browser/test_classroom.py opens it."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+
+import nbformat
+import psutil
+import pytest
+from click.testing import CliRunner
+
+from segnet_lab import classroom
+from segnet_lab.batch import list_notebooks
+from segnet_lab.cli import main
+from segnet_lab.models import create_model
+from segnet_lab.recipe import Recipe
+from segnet_lab.training import train
+from tests.helpers import Squares
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """A set of runs named "mine" without a Bayesian network."""
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path / "runs"))
+    model = create_model("fcn_basic", 2, width=0.1, seed=0)
+    train(model, Squares(4), Recipe(epochs=1), tmp_path / "runs" / "mine" / "fcn_basic", validation=Squares(3))
+    return "mine"
+
+
+@pytest.fixture
+def notes(tmp_path, monkeypatch):
+    """An empty place for the notes of open classrooms."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    return tmp_path / "runtime"
+
+
+def test_apps_are_widgets_and_lessons_without_exercises(tmp_path, runs):
+    names = classroom.write_apps(tmp_path, runs)
+    assert set(names) == {f"{name}.ipynb" for name in [*classroom._WIDGETS, *list_notebooks()]} - {
+        "try_uncertainty.ipynb"
+    }
+    for name in names:
+        notebook = nbformat.read(tmp_path / name, as_version=4)
+        nbformat.validate(notebook)
+        text = "\n".join(cell.source for cell in notebook.cells)
+        assert "## Exercises" not in text
+        assert "check(" not in text.replace("data check(", "")
+    sparse_maps = nbformat.read(tmp_path / "try_sparse_maps.ipynb", as_version=4)
+    assert "networks.models['fcn_basic']" in sparse_maps.cells[2].source
+    assert "Networks('mine')" in sparse_maps.cells[1].source
+
+
+def test_a_set_without_networks_is_refused_before_anything_is_served(runs):
+    with pytest.raises(ValueError, match="unknown set of runs 'yours'"), classroom.classroom(runs="yours"):
+        pass
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.setattr(classroom, "find_spec", lambda name: None)
+    said = CliRunner().invoke(main, ["classroom"])
+    assert said.exit_code == 1
+    assert "the classroom needs Voila: pip install 'segnet-lab[classroom]'" in said.output
+
+
+def test_a_port_that_is_taken():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        with pytest.raises(
+            classroom.ClassroomError, match=r"cannot listen on 127\.0\.0\.1, port \d+ .*choose another --port"
+        ):
+            classroom._free_port("127.0.0.1", s.getsockname()[1])
+    assert classroom._free_port("127.0.0.1", 0) > 0
+
+
+def test_loopback_needs_no_warning_and_a_network_needs_consent(monkeypatch):
+    opened = []
+    monkeypatch.setattr(classroom, "serve", lambda host, *_, **__: opened.append(host))
+    assert classroom.warning("127.0.0.1") == classroom.warning("localhost") == ""
+    said = CliRunner().invoke(main, ["classroom", "--host", "0.0.0.0"], input="n\n")
+    assert said.exit_code == 1
+    for words in ("kernel that runs as you", "hidden, not locked", "no encryption", "400 MB", "token"):
+        assert words in said.output
+    assert CliRunner().invoke(main, ["classroom", "--host", "0.0.0.0"]).exit_code == 1  # nobody there to ask
+    assert opened == []
+    CliRunner().invoke(main, ["classroom", "--host", "0.0.0.0", "--yes"])
+    CliRunner().invoke(main, ["classroom", "--host", "0.0.0.0"], input="y\n")
+    CliRunner().invoke(main, ["classroom"])
+    assert opened == ["0.0.0.0", "0.0.0.0", "127.0.0.1"]
+
+
+def test_the_token_is_on_no_command_line():
+    assert "token=" not in " ".join(classroom._VOILA).replace("auto_token=", "")
+    assert classroom._environment("secret")["JUPYTER_TOKEN"] == "secret"
+
+
+def test_kernels_show_widgets_even_where_we_are_headless(monkeypatch):
+    monkeypatch.setenv("CI", "1")
+    monkeypatch.setenv("SEGNET_HEADLESS", "1")
+    assert not {"CI", "SEGNET_HEADLESS"} & classroom._environment("secret").keys()
+
+
+def test_stop_ends_what_was_noted_with_its_kernels(notes):
+    sleep = "import subprocess, sys, time; time.sleep(60)"
+    with_child = sleep.replace(";", f"; subprocess.Popen([sys.executable, '-c', {sleep!r}]);")
+    server = subprocess.Popen([sys.executable, "-c", with_child])
+    while not psutil.Process(server.pid).children():
+        assert server.poll() is None
+        time.sleep(0.05)
+    kernel = psutil.Process(server.pid).children()[0]
+    classroom._write_note(server.pid)
+    assert CliRunner().invoke(main, ["classroom", "--stop"]).output == "closed: 1\n"
+    assert server.poll() is not None
+    assert not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE
+    assert list(notes.iterdir()) == []
+    assert CliRunner().invoke(main, ["classroom", "--stop"]).output == "no classroom is open\n"
+
+
+def test_stop_leaves_another_program_alone_that_got_the_number(notes):
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    note = classroom._write_note(other.pid)
+    note.write_text(json.dumps({**json.loads(note.read_text()), "started": 1.0}))
+    assert classroom.stop() == 0
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+
+
+def test_a_server_that_does_not_start_shows_what_it_said(tmp_path):
+    log = tmp_path / "voila.log"
+    with log.open("w") as output:
+        server = subprocess.Popen([sys.executable, "-c", "raise SystemExit('no such option')"], stderr=output)
+        server.wait()
+    with pytest.raises(classroom.ClassroomError, match="Voila did not start:\nno such option"):
+        classroom._wait_until_it_answers("http://127.0.0.1:9/", server, log)
+
+
+def test_the_address_that_others_can_use():
+    assert classroom._reachable("10.1.2.3") == "10.1.2.3"
+    assert classroom._reachable("0.0.0.0") not in ("0.0.0.0", "")
