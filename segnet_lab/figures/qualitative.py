@@ -60,7 +60,7 @@ def qualitative(
         axes.set_title(textwrap.fill(title.replace("_", " "), letters), fontsize=10, va="bottom")
     for panels, (row, (image, label)) in zip(grid, samples.items(), strict=True):
         image = np.moveaxis(np.asarray(image), 0, -1)
-        pictures = [(255 * image).astype(np.uint8), colourise(label, data.palette, data.ignore_index)]
+        pictures = [_fewer_tones(255 * image), colourise(label, data.palette, data.ignore_index)]
         for by_row in predictions.values():
             pictures.append(
                 error_map(image, label, by_row[row], data.ignore_index)
@@ -99,12 +99,17 @@ def error_map(image, label, prediction, ignore_index: int | None = None) -> np.n
     Examples
     --------
     >>> error_map(np.zeros((1, 3, 3)), [[0, 1, 255]], [[1, 1, 0]], ignore_index=255).tolist()
-    [[[213, 94, 0], [140, 140, 140], [0, 0, 0]]]
+    [[[213, 94, 0], [136, 136, 136], [0, 0, 0]]]
     """
     label, prediction = np.asarray(label), np.asarray(prediction)
     grey = np.asarray(image).mean(axis=-1, keepdims=True)
-    picture = np.repeat((140 + 100 * grey).astype(np.uint8), 3, axis=-1)
+    picture = np.repeat(_fewer_tones(140 + 100 * grey), 3, axis=-1)
     void = np.zeros(label.shape, bool) if ignore_index is None else label == ignore_index
     picture[(label != prediction) & ~void] = WRONG
     picture[void] = 0
     return picture
+
+
+def _fewer_tones(picture: np.ndarray) -> np.ndarray:
+    """Every eighth tone: hard to see, and the noise of small images takes far less room in a notebook."""
+    return picture.astype(np.uint8) // 8 * 8
