@@ -14,7 +14,6 @@ from contextvars import ContextVar
 
 import numpy as np
 
-
 _wanted = ContextVar("kernels wanted", default=True)
 
 

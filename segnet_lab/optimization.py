@@ -4,7 +4,8 @@ What it does, and what each step buys:
 
 - batch normalisation is folded into the convolution before it: one pass over the map less;
 - channels lie beside each other in memory (channels_last), as convolution kernels want them;
-- weights and maps are bfloat16 where the hardware multiplies it: half the bytes, and the faster units;
+- weights and maps are bfloat16 where the hardware multiplies it: half the bytes, and the faster units. Not all of them:
+  rounding in the encoder moves pooling corners, so its first stages stay float32 as long as that is cheap;
 - with `low_memory=True` rows stream through encoder and decoder (`segnet_lab.streaming`), so that no map of a stage
   is ever whole.
 """
@@ -18,7 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from segnet_lab import kernels
 from segnet_lab.devices import compute_dtype
 from segnet_lab.models import EncoderDecoder
-from segnet_lab.models.layers import ConvBN
+from segnet_lab.models.layers import ConvBN, Deconvolution
 from segnet_lab.models.network import check_image
 from segnet_lab.streaming import check_decoders, logits_by_rows
 
@@ -33,7 +34,9 @@ def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool
     model : EncoderDecoder
         From `create_model`, `load_run` or `train`, in evaluation mode. The form computes on its device.
     precision : str
-        "auto", "float32" or "bfloat16", see `devices.compute_dtype`. A float64 network stays float64 under "auto".
+        "float32"; "bfloat16" for all layers; or "auto": float32, unless the hardware multiplies bfloat16. There, the
+        classifier and the first encoder stages, up to a third of the network's multiplications, are float32 and the
+        rest is bfloat16. A float64 network stays float64 under "auto".
     low_memory : bool
         Stream rows through the network. Images of a batch go one by one; what is kept is what the decoder asked the
         encoder to remember, a few rows a layer, and the result. Bilinear decoders, the convolutions between encoder
@@ -67,10 +70,14 @@ def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool
     weight = next(model.parameters())
     keeps = weight.dtype == torch.float64 and precision == "auto"
     dtype = torch.float64 if keeps else compute_dtype(weight.device, precision)
-    folded = {id(layer): _Folded(layer).to(dtype) for layer in model.modules() if type(layer) is ConvBN}
-    network = copy.deepcopy(model, memo=folded)  # copies what is not folded: one layer at a time is there twice
-    network.normalise = nn.Sequential(network.normalise, _Cast(dtype))
-    network = network.to(dtype=dtype, memory_format=torch.channels_last).requires_grad_(False)
+    exact = _exact_layers(model) if precision == "auto" and dtype == torch.bfloat16 else set()
+    done = {}  # copy.deepcopy takes these as they are; only one layer at a time is there twice
+    for layer in model.modules():
+        if type(layer) in (ConvBN, Deconvolution, nn.ConvTranspose2d):
+            copied = _Folded(layer) if type(layer) is ConvBN else copy.deepcopy(layer)
+            done[id(layer)] = copied.to(torch.float32 if layer in exact else dtype)
+            copied.register_forward_pre_hook(_cast_input)
+    network = copy.deepcopy(model, memo=done).to(memory_format=torch.channels_last).requires_grad_(False)
     if low_memory:
         check_decoders(network)
     return OptimizedNetwork(network, dtype, low_memory)
@@ -142,18 +149,38 @@ class _Folded(nn.Module):
             self.conv = fuse_conv_bn_eval(layer.conv, layer.norm)
         self.relu = layer.relu
 
+    @property
+    def weight(self) -> Tensor:
+        return self.conv.weight
+
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
         return x.relu_() if self.relu else x
 
 
-class _Cast(nn.Module):
-    def __init__(self, dtype: torch.dtype):
-        super().__init__()
-        self.dtype = dtype
+def _cast_input(layer: nn.Module, inputs: tuple) -> tuple:
+    return inputs[0].to(layer.weight.dtype), *inputs[1:]
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x.to(self.dtype)
+
+def _exact_layers(model: EncoderDecoder) -> set[nn.Module]:
+    """The classifier, and the convolutions of as many first stages as take a third of all multiplications."""
+    work, area = {}, 1.0  # multiplications of a layer for one pixel of the image
+    areas = {}
+    for number, stage in enumerate(model.stages, 1):
+        areas[str(number)] = area
+        work |= {layer: layer.conv.weight.numel() * area for layer in stage.convs}
+        area /= 4 if stage.pool == "2x2" else 1
+    exact = set(model.classifier.modules())
+    rest = sum(layer.conv.weight.numel() * area for layer in model.neck if isinstance(layer, ConvBN))
+    for number, decoder in model.decoders.items():
+        rest += sum(weight.numel() for weight in decoder.parameters() if weight.dim() == 4) * areas[number]
+    left = (sum(work.values()) + rest) / 3
+    for stage in model.stages:
+        left -= sum(work[layer] for layer in stage.convs)
+        if left < 0:
+            break
+        exact |= set(stage.convs)
+    return exact
 
 
 def _collect(result: Tensor, network: EncoderDecoder, images: Tensor, read) -> Tensor:

@@ -165,6 +165,7 @@ class Kept:
 
     def deconvolve(self, window: Tensor, first: int) -> Tensor:
         deconv, halo = self.decoder.deconv, self.deconvolution_halo
+        window = window.to(deconv.weight.dtype)
         x = F.conv_transpose2d(window, deconv.weight, stride=deconv.factor, padding=(0, deconv.padding))
         height = min((window.shape[2] - 2 * halo) * deconv.factor, self.size[0] - first * deconv.factor)
         start = halo * deconv.factor + deconv.padding
@@ -183,8 +184,8 @@ class Kept:
 
 
 def _encoder(network: nn.Module, size: tuple[int, int], kept: dict[str, Kept]) -> Iterator[Layer]:
-    transform, _ = network.normalise
-    yield Layer(lambda rows, first: network.normalise(rows), step=0 if type(transform) in ROW_BY_ROW else ALL)
+    step = 0 if type(network.normalise) in ROW_BY_ROW else ALL
+    yield Layer(lambda rows, first: network.normalise(rows), step=step)
     for number, stage in enumerate(network.stages, 1):
         decoder = dict(network.decoders).get(str(number))
         keeps = kept[str(number)] = Kept(decoder, size)
@@ -231,7 +232,7 @@ def _convolution(layer: nn.Module, size: tuple[int, int]) -> Layer:
 
     def work(window: Tensor, first: int) -> Tensor:
         across = (0, conv.padding[1])  # above and below, the window is its own padding
-        x = F.conv2d(window, conv.weight, conv.bias, 1, across, conv.dilation, conv.groups)
+        x = F.conv2d(window.to(conv.weight.dtype), conv.weight, conv.bias, 1, across, conv.dilation, conv.groups)
         return x.relu_() if layer.relu else x
 
     widest = max(conv.in_channels, conv.out_channels)
