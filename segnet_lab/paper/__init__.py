@@ -22,6 +22,20 @@ NAMES = {
     "FCN (learnt deconv)": "fcn_learnt_deconv",
     "DeconvNet": "deconvnet",
 }
+# Columns of Table 2, in its order -> the class's name here
+CLASSES = {
+    "building": "Building",
+    "tree": "Tree",
+    "sky": "Sky",
+    "car": "Car",
+    "sign_symbol": "SignSymbol",
+    "road": "Road",
+    "pedestrian": "Pedestrian",
+    "fence": "Fence",
+    "column_pole": "Pole",
+    "sidewalk": "Pavement",
+    "bicyclist": "Bicyclist",
+}
 _FILES = {file.stem.split("_")[0]: file for file in sorted(Path(__file__).parent.glob("table*.csv"))}
 
 
