@@ -107,7 +107,7 @@ def _build(row: Network, config: Config) -> EncoderDecoder:
             neck.append(nn.Dropout(config.dropout))
         channels = scaled(filter.channels)
     if row.score_first:
-        neck.append(score(channels, config.num_classes))
+        neck.append(score(channels, config.num_classes, small=row.small_scores))
         channels = config.num_classes
 
     decoders, deeper = {}, len(stages) + 1
@@ -123,11 +123,14 @@ def _build(row: Network, config: Config) -> EncoderDecoder:
             kernel=row.kernel,
             relu=row.decoder_relu,
             bias=row.conv_bias,
+            small_scores=row.small_scores,
         )
         decoders[number] = row.special_decoders.get(number, row.decoder)(ports)
         channels, deeper = decoders[number].outputs, number
 
-    classifier = nn.Identity() if row.score_first else score(channels, config.num_classes, row.classifier_kernel)
+    classifier = nn.Identity()
+    if not row.score_first:
+        classifier = score(channels, config.num_classes, row.classifier_kernel, row.small_scores)
     dropout_at = tuple(place for place in row.dropout_at if not place.startswith("fc"))
     normalise = INPUT_TRANSFORMS[config.input_transform]()
     return EncoderDecoder(config, normalise, stages, neck, decoders, classifier, dropout_at)

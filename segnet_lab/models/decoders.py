@@ -50,6 +50,7 @@ class Ports:
     kernel: int  # of the convolutions
     relu: bool
     bias: bool
+    small_scores: bool  # see layers.score
 
     def convs(self, inputs: int, **options) -> nn.Sequential:
         """The decoder's trainable filter bank, which makes a sparse or blocky map dense."""
@@ -153,7 +154,9 @@ class Deconvolve(Decoder):
         self.deconv = Deconvolution(ports.below, ports.factor, kernel, learnt)
         self.outputs = ports.below
         self.add = add and ports.entering > 0
-        self.reduce = score(ports.entering, ports.classes) if self.add and reduce else nn.Identity()
+        self.reduce = nn.Identity()
+        if self.add and reduce:
+            self.reduce = score(ports.entering, ports.classes, small=ports.small_scores)
 
     def remember(self, stage):
         return Memory(stage.size, map=self.reduce(stage.entering) if self.add else None)

@@ -39,9 +39,17 @@ class ConvBN(nn.Module):
         return x.relu() if self.relu else x
 
 
-def score(inputs: int, classes: int, kernel: int = 1) -> ConvBN:
-    """A classifier: features to K class scores, with a bias, without normalisation."""
-    return ConvBN(inputs, classes, kernel, relu=False, bias=True, norm=False)
+def score(inputs: int, classes: int, kernel: int = 1, small: bool = False) -> ConvBN:
+    """A classifier: features to K class scores, with a bias, without normalisation.
+
+    `small` draws its weights with deviation 0.01 instead of He's. A deconvolution decoder adds up scores that
+    nothing normalises; drawn by He, FCN-Basic-NoDimReduction reached an infinite loss within seven steps at the
+    paper's rate of 0.1. FCN's authors start these layers at zero, which lets no gradient through at first.
+    """
+    layer = ConvBN(inputs, classes, kernel, relu=False, bias=True, norm=False)
+    if small:
+        nn.init.normal_(layer.conv.weight, std=0.01)
+    return layer
 
 
 class Deconvolution(nn.Module):

@@ -42,6 +42,7 @@ class Network:
     decoder_widths: dict[int, tuple[int, ...]] = field(default_factory=dict)  # stage -> channels; deepest first
     neck: tuple[Filter, ...] = ()
     score_first: bool = False  # reduce to K channels before decoding; then there is no classifier behind
+    small_scores: bool = False  # start class scores near zero, see layers.score
     classifier_kernel: int = 1
     kernel: int = 3  # of encoder and decoder convolutions
     decoder_relu: bool = True
@@ -68,6 +69,7 @@ Basic = partial(
     dropout_at=BASIC_DROPOUT,
     input_transform="lrn",
 )
+FCNBasic = partial(Basic, small_scores=True)
 
 # ---------------------------------------------------------------------------- Section 4: the VGG16 networks
 
@@ -88,6 +90,7 @@ FCN8 = partial(  # FCN-8s: scores at 1/32, the reduced pool4 and pool3 added on 
     encoder=VGG16,
     neck=(Filter(4096, 7), Filter(4096, 1)),  # fc6 and fc7 as convolutions
     score_first=True,
+    small_scores=True,
     decoder_widths={5: (), 4: (), 1: ()},
     dropout_at=("fc6", "fc7"),
 )
@@ -104,10 +107,10 @@ NETWORKS: dict[str, Network] = {
     "segnet_basic": Basic(decoder=Unpool),
     "segnet_basic_encoder_addition": Basic(decoder=UnpoolAdd),
     "segnet_basic_single_channel_decoder": Basic(decoder=UnpoolSingleChannel),
-    "fcn_basic": Basic(decoder=Deconvolve, score_first=True),
-    "fcn_basic_no_addition": Basic(decoder=partial(Deconvolve, add=False), score_first=True),
-    "fcn_basic_no_dim_reduction": Basic(decoder=partial(Deconvolve, reduce=False)),
-    "fcn_basic_no_addition_no_dim_reduction": Basic(decoder=partial(Deconvolve, add=False, reduce=False)),
+    "fcn_basic": FCNBasic(decoder=Deconvolve, score_first=True),
+    "fcn_basic_no_addition": FCNBasic(decoder=partial(Deconvolve, add=False), score_first=True),
+    "fcn_basic_no_dim_reduction": FCNBasic(decoder=partial(Deconvolve, reduce=False)),
+    "fcn_basic_no_addition_no_dim_reduction": FCNBasic(decoder=partial(Deconvolve, add=False, reduce=False)),
     # the end of Section 3.1
     "replication": Basic(decoder=Replicate),
     "fixed_indices": Basic(decoder=FixedIndices),
