@@ -172,10 +172,11 @@ def explore_decoders(runs="roadscenes", data=None) -> Explorer:
     """
     networks = Networks(runs, data)
     names = list(networks.models)
+    a = "segnet_basic" if "segnet_basic" in names else names[0]
     controls = {
         "number": w.IntSlider(max=len(networks.data) - 1, description="image"),
-        "a": w.Dropdown(options=names, value="segnet_basic" if "segnet_basic" in names else names[0], description="A"),
-        "b": w.Dropdown(options=names, description="B"),
+        "a": w.Dropdown(options=names, value=a, description="A"),
+        "b": w.Dropdown(options=names, value=next((b for b in names if b != a), a), description="B"),
     }
 
     def draw(place, number, a, b):

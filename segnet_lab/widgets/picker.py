@@ -32,7 +32,7 @@ class ImagePicker(anywidget.AnyWidget):
     _esm = HERE / "picker.js"
     _css = HERE / "pixels.css"
 
-    picture = t.Bytes().tag(sync=True)
+    picture = t.CBytes().tag(sync=True)  # the page sends a memoryview
     name = t.Unicode().tag(sync=True)
 
     def image(self) -> Image.Image | None:

@@ -71,6 +71,30 @@ def playground_page(tmp_path_factory):
     return write_playground_html(tmp_path_factory.mktemp("page") / "playground.html").as_uri()
 
 
+_CONTRAST = """(root, seen) => {
+  const canvas = Object.assign(document.createElement('canvas'), {width: 1, height: 1});
+  const pen = canvas.getContext('2d', {willReadFrequently: true});
+  const linear = (v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = (colors) => {
+    pen.clearRect(0, 0, 1, 1);
+    for (const color of colors) { pen.fillStyle = color; pen.fillRect(0, 0, 1, 1); }
+    const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map((v) => linear(v / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  return [...root.querySelectorAll(seen)].filter((el) => el.textContent.trim()).flatMap((el) => {
+    const behind = [];
+    for (let e = el; e; e = e.parentElement) behind.unshift(getComputedStyle(e).backgroundColor);
+    const levels = [light(behind), light([...behind, getComputedStyle(el).color])].sort((x, y) => y - x);
+    return (levels[0] + 0.05) / (levels[1] + 0.05) < 4.5 ? [[el.className, el.textContent, behind.at(-1)]] : [];
+  });
+}"""
+
+
+def unreadable(root, selector):
+    """Texts inside of `root` whose contrast is below WCAG AA's 4.5 to 1: [class, text, colour behind]."""
+    return root.evaluate(_CONTRAST, selector)
+
+
 def write_notebook(path, *cells):
     """A notebook of code cells; outputs and results come from running it."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
@@ -88,7 +112,9 @@ def _environment(folder):
     kernel = folder / "ipython" / "profile_default"
     kernel.mkdir(parents=True)
     (kernel / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
-    here = {name: value for name, value in os.environ.items() if name not in ("CI", "SEGNET_HEADLESS")}  # somebody looks
+    here = {
+        name: value for name, value in os.environ.items() if name not in ("CI", "SEGNET_HEADLESS")
+    }  # somebody looks
     return {
         **here,
         "SEGNET_LAB_RUNS": str(folder / "runs"),  # none of the user's own: the networks that came with the kit
