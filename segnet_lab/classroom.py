@@ -266,12 +266,12 @@ def _started(pid: int) -> float | None:
 
 
 def _end(pid: int) -> None:
-    """End a server and its kernels."""
+    """End a server, which ends its kernels; then what is left of them."""
     with suppress(psutil.NoSuchProcess):
         server = psutil.Process(pid)
-        family = [server, *server.children(recursive=True)]
-        for process in family:
+        kernels = server.children(recursive=True)
+        server.terminate()
+        psutil.wait_procs([server], timeout=10)
+        for process in (server, *kernels):
             with suppress(psutil.NoSuchProcess):
-                process.terminate()
-        for process in psutil.wait_procs(family, timeout=10)[1]:
-            process.kill()
+                process.kill()

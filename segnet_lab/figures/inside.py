@@ -9,7 +9,6 @@ from segnet_lab._messages import unknown
 from segnet_lab.data.images import read_image
 from segnet_lab.figures.pictures import Mark, Picture, Scene, classes, codes, numbers, photo
 from segnet_lab.models import EncoderDecoder
-from segnet_lab.pooling import CORNERS
 from segnet_lab.probe import Trace, WindowStep, measured_receptive_field, receptive_field, window_path
 from segnet_lab.uncertainty import Uncertainty
 
@@ -114,7 +113,7 @@ def _path_in_words(trace: Trace, steps: Mapping, channel: int) -> str:
         window = 0, min(channel, e.pooled.shape[1] - 1), step.window_row, step.window_column
         code, value = int(e.corners[window]), float(e.pooled[window])
         what = "all zero, so" if value == 0 else f"{value:.3g}"
-        said.append(f"stage {e.stage}: {what} {ARROWS[code]} {CORNERS[code]}")
+        said.append(f"stage {e.stage}: {what} {ARROWS[code]}")
     row, column = steps[1].row, steps[1].column
     return f"row {row}, column {column}, channel {channel}   " + "   ".join(said)
 

@@ -139,7 +139,7 @@ function render({ model, el }) {
     if (drawn !== keys.dataset.of) keys.replaceChildren(...legend(given));
     keys.dataset.of = drawn;
     bar.hidden = !pictures.length;
-    root.style.setProperty("--aspect", `${size[1]} / ${size[0]}`);
+    root.style.setProperty("--ratio", size[1] / size[0]);
     if (cursor) cursor = cursor.map((n, axis) => clamp(n, size[axis]));
     say();
     choose();

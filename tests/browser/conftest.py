@@ -103,7 +103,7 @@ def write_notebook(path, *cells):
     return path
 
 
-def _environment(folder):
+def environment(folder):
     """An empty home for Jupyter, so that nothing of the user's own set-up is read or changed."""
     config = folder / "config" / "labconfig"
     config.mkdir(parents=True)
@@ -142,7 +142,7 @@ def _server(folder, arguments, ready):
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", *arguments, "--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
     with open(folder / "server.log", "w") as log:
-        process = subprocess.Popen(command, env=_environment(folder), cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, env=environment(folder), cwd=folder, stdout=log, stderr=subprocess.STDOUT)
     try:
         for _ in range(150):
             with contextlib.suppress(OSError):

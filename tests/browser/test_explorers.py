@@ -36,6 +36,16 @@ EXPLORERS = {  # name in the notebook -> how it is made
     "nothing": "explore_predictions('nothing')",
 }
 
+POSES = """sparse_maps.set(view="one stage", stage=1, channel=0)
+predictions.set(rank=1, errors=False)
+boundary_f1.set(prediction="ragged", cls=3, pixels=1.2)
+class_balance.children[0].children[0].value = "median_frequency"
+class_balance.set(number=3)
+receptive_field.set(where="pool3")
+own_image.children[0].children[0].set_trait("picture", b"")
+own_image.set(rows=96)
+for explorer in (sparse_maps, receptive_field):
+    explorer.view.place = [48, 64]"""
 COLOURS = """canvas => { const {width, height} = canvas;
   const data = canvas.getContext('2d').getImageData(0, 0, width, height).data;
   return Array.from(data.filter((_, i) => i % 4 !== 3)); }"""
@@ -339,6 +349,7 @@ def test_themes(notebook, theme, screenshot):
     page.wait_for_function(
         "(surface) => getComputedStyle(document.querySelector('.segnet-view')).backgroundColor === surface", arg=surface
     )
+    notebook.lab.execute(page, POSES)
     page.mouse.move(5, 5)
     for name in EXPLORERS:
         seen = notebook[name]

@@ -48,7 +48,7 @@ def test_a_place_is_outlined_in_every_map_and_followed_in_words(traced):
     for stage, (row, column) in windows.items():
         code = int(traced.encoders[stage - 1].corners[0, 3, row, column])
         assert f"stage {stage}: " in scene.note
-        assert scene.note.split(f"stage {stage}: ")[1].split("   ")[0].split(" ")[-2] == "↖↗↙↘"[code]
+        assert scene.note.split(f"stage {stage}: ")[1].split("   ")[0].split(" ")[-1] == "↖↗↙↘"[code]
     all_codes = inside.sparse_maps(traced, channel=3, view="codes of all stages", place=(21, 34))
     assert [p.marks for p in all_codes.pictures[1:]] == [((*windows[s], 1, 1),) for s in (1, 2, 3, 4)]
 

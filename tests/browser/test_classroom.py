@@ -1,0 +1,82 @@
+"""The classroom as a lecturer opens it and a student sees it: from the command to the page, and closed again."""
+
+import re
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from conftest import REPO, environment
+
+from segnet_lab.batch import list_notebooks
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """The command, and the address that it prints."""
+    folder = tmp_path_factory.mktemp("classroom")
+    command = [sys.executable, "-u", "-m", "segnet_lab.cli", "classroom"]
+    surroundings = {**environment(folder), "SEGNET_HEADLESS": "1"}  # the apps show widgets all the same
+    room = subprocess.Popen(
+        [*command, "--port", "0"],
+        env=surroundings,
+        cwd=REPO,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    said = room.stdout.readline()
+    address = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", said)
+    assert address, said + room.stdout.read()
+    yield address[0]
+    closed = subprocess.run([*command, "--stop"], env=surroundings, cwd=REPO, capture_output=True, text=True)
+    assert closed.stdout == "closed: 1\n"
+    assert "The classroom is closed." in room.communicate(timeout=20)[0]
+    assert room.returncode == 0
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(address[0], timeout=5)
+
+
+def app(address, name):
+    base, token = address.split("?")
+    return f"{base}voila/render/{name}.ipynb?{token}"
+
+
+def test_without_the_token_nobody_gets_in(opened, page):
+    for address in (opened, app(opened, "try_sparse_maps")):
+        page.goto(address.split("?")[0])
+        assert "/login" in page.url
+    page.goto(app(opened, "try_sparse_maps").replace("token=", "token=x"))
+    assert "/login" in page.url
+
+
+def test_the_front_page_lists_lessons_and_widgets(opened, page):
+    page.goto(opened)
+    page.get_by_text("try_playground.ipynb").wait_for()
+    for name in list_notebooks():
+        assert page.get_by_text(f"{name}.ipynb").count() == 1
+
+
+def test_an_explorer_without_code_cells(opened, page, screenshot):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(app(opened, "try_sparse_maps"))
+    view = page.locator(".segnet-view")
+    view.locator("canvas").first.wait_for(timeout=60_000)
+    assert page.get_by_text("import segnet_lab").count() == 0
+    before = view.get_attribute("data-drawn")
+    handle = page.locator(".noUi-handle").last
+    handle.focus()
+    handle.press("ArrowRight")
+    page.wait_for_function(f"() => document.querySelector('.segnet-view').dataset.drawn > {before}")
+    view.locator(".frame").first.click(position={"x": 60, "y": 60})
+    view.get_by_text("channel 1   stage 1:").wait_for()
+    screenshot(page, "classroom")
+
+
+def test_a_lesson_without_code_cells_or_exercises(opened, page):
+    page.goto(app(opened, "01_unpooling_by_hand"))
+    page.locator(".segnet-playground").wait_for(timeout=60_000)
+    text = page.locator("body").inner_text()
+    assert "How does SegNet put back what pooling threw away?" in text
+    assert "Exercises" not in text
+    assert "import torch" not in text
