@@ -30,7 +30,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--epochs", default=8, show_default=True, help="Epochs of each network.")
+@click.option("--epochs", default=16, show_default=True, help="Epochs of each network.")
 @click.option("--open", "lab", is_flag=True, help="Open the results in JupyterLab afterwards.")
 def demo(epochs: int, lab: bool) -> None:
     """Train a few ways of decoding on scenes made here; look inside, compare, show. Minutes on a laptop."""
