@@ -22,6 +22,7 @@ _FROM = {
     "evaluate": "evaluation",
     "load_run": "runs",
     "predict": "inference",
+    "optimize": "optimization",
     "predict_with_uncertainty": "uncertainty",
     "load_imagenet": "models.imagenet",
     "costs": "costing",

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from segnet_lab.data.base import collate
 from segnet_lab.devices import autocast, compute_dtype
 from segnet_lab.metrics import SegmentationScores
+from segnet_lab.optimization import fast_form
 
 
 def evaluate(model: nn.Module, data, *, batch_size: int = 8, boundary: bool = True, precision: str = "auto") -> dict:
@@ -34,16 +35,10 @@ def evaluate(model: nn.Module, data, *, batch_size: int = 8, boundary: bool = Tr
             "create the model with num_classes=data.num_classes"
         )
     device = next(model.parameters()).device
-    dtype = compute_dtype(device, precision)
     scores = SegmentationScores(num_classes=data.num_classes, ignore_index=data.ignore_index, boundary=boundary)
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode(), autocast(device, dtype):
-            for images, labels in batches(data, batch_size, device):
-                scores.update(model(images).argmax(1).cpu(), labels.cpu())
-    finally:
-        model.train(was_training)
+    with fast_form(model, precision) as network:
+        for images, labels in batches(data, batch_size, device):
+            scores.update(network.labels(images).cpu(), labels.cpu())
     return scores.compute() | {f"class_{name}": values.tolist() for name, values in scores.per_class().items()}
 
 

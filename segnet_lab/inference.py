@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from segnet_lab.data.images import read_image
-from segnet_lab.devices import autocast, compute_dtype
 from segnet_lab.files import atomic
+from segnet_lab.optimization import fast_form
 
 
 def predict(model: nn.Module, image, *, precision: str = "auto") -> Tensor:
@@ -19,11 +19,12 @@ def predict(model: nn.Module, image, *, precision: str = "auto") -> Tensor:
     Parameters
     ----------
     model : Module
-        From `create_model`, `load_run` or `train`; its mode is put back afterwards.
+        From `create_model`, `load_run` or `train`; its mode is put back afterwards. Its optimized form is made for
+        every call; for many images, or little memory, give one that `optimize` made.
     image : path, PIL image, array or Tensor
         Any picture that `data.images.read_image` takes: grey, RGBA, 16 bit, any H, W >= 1.
     precision : str
-        "auto", "float32" or "bfloat16", see `devices.compute_dtype`.
+        "auto", "float32" or "bfloat16", see `optimize`.
 
     Returns
     -------
@@ -36,20 +37,19 @@ def predict(model: nn.Module, image, *, precision: str = "auto") -> Tensor:
     >>> predict(create_model("segnet_basic", seed=0), torch.rand(3, 33, 50)).shape
     torch.Size([33, 50])
     """
-    return predict_logits(model, image, precision=precision).argmax(0)
+    with fast_form(model, precision) as network:
+        return network.labels(_batch(image, model))[0].cpu()
 
 
 def predict_logits(model: nn.Module, image, *, precision: str = "auto") -> Tensor:
     """As `predict`, before the argmax: (K, H, W) float32 on the CPU; softmax over K gives probabilities."""
-    device = next(model.parameters()).device
-    batch = read_image(image)[None].to(device, memory_format=torch.channels_last)
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode(), autocast(device, compute_dtype(device, precision)):
-            return model(batch)[0].float().cpu()
-    finally:
-        model.train(was_training)
+    with fast_form(model, precision) as network:
+        return network(_batch(image, model))[0].float().cpu()
+
+
+def _batch(image, model: nn.Module) -> Tensor:
+    """(1, 3, H, W) float on the model's device."""
+    return read_image(image)[None].to(next(model.parameters()).device, memory_format=torch.channels_last)
 
 
 def write_prediction(model: nn.Module, image: str | os.PathLike, folder: str | os.PathLike, palette) -> list[Path]:

@@ -11,16 +11,20 @@ What it does, and what each step buys:
 """
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from segnet_lab import kernels
-from segnet_lab.devices import compute_dtype
+from segnet_lab._messages import unknown
+from segnet_lab.devices import autocast, compute_dtype
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.models.layers import ConvBN, Deconvolution
 from segnet_lab.models.network import check_image
+from segnet_lab.recipe import PRECISIONS
 from segnet_lab.streaming import check_decoders, logits_by_rows
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16)
@@ -59,14 +63,18 @@ def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool
     --------
     >>> from segnet_lab import create_model
     >>> model = create_model("segnet_basic", seed=0).eval()
-    >>> fast = optimize(model, "float32")
-    >>> image = torch.rand(1, 3, 45, 61)
-    >>> fast(image).shape, torch.allclose(fast(image), model(image), atol=1e-4)
-    (torch.Size([1, 11, 45, 61]), True)
-    >>> fast.labels(image).shape
-    torch.Size([1, 45, 61])
+    >>> fast = optimize(model)
+    >>> fast(torch.rand(1, 3, 45, 61)).shape, fast.labels(torch.rand(1, 3, 45, 61)).shape
+    (torch.Size([1, 11, 45, 61]), torch.Size([1, 45, 61]))
     """
-    _check(model)
+    if precision not in PRECISIONS:
+        raise ValueError(unknown("precision", precision, PRECISIONS))
+    if isinstance(model, OptimizedNetwork):
+        raise TypeError("this network is optimized already: optimize the one it was made from")
+    if not isinstance(model, EncoderDecoder):
+        raise TypeError(f"optimize takes a network from create_model, load_run or train, not {type(model).__name__}")
+    if obstacle := _obstacle(model):
+        raise ValueError(obstacle)
     weight = next(model.parameters())
     keeps = weight.dtype == torch.float64 and precision == "auto"
     dtype = torch.float64 if keeps else compute_dtype(weight.device, precision)
@@ -81,6 +89,27 @@ def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool
     if low_memory:
         check_decoders(network)
     return OptimizedNetwork(network, dtype, low_memory)
+
+
+@contextmanager
+def fast_form(model: nn.Module, precision: str = "auto") -> Iterator["OptimizedNetwork | _Plain"]:
+    """For a while, the quickest way from images to labels: the optimized form where there is one, else the model.
+
+    The model is in evaluation mode meanwhile. The form is made anew each time, which takes as long as copying the
+    weights, so it can never be that of older weights.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        if isinstance(model, OptimizedNetwork):
+            yield model
+        elif isinstance(model, EncoderDecoder) and _obstacle(model) is None:
+            yield optimize(model, precision)
+        else:
+            yield _Plain(model, precision)
+    finally:
+        if was_training:
+            model.train()
 
 
 class OptimizedNetwork(nn.Module):
@@ -136,6 +165,23 @@ class OptimizedNetwork(nn.Module):
 
     def extra_repr(self) -> str:
         return f"dtype={self.dtype}, low_memory={self.low_memory}"
+
+
+class _Plain:
+    """Any network in the shape of an optimized one."""
+
+    def __init__(self, model: nn.Module, precision: str):
+        self.model = model
+        self.device = next(model.parameters()).device
+        self.dtype = compute_dtype(self.device, precision)
+
+    @torch.no_grad()
+    def __call__(self, image: Tensor) -> Tensor:
+        with autocast(self.device, self.dtype):
+            return self.model(image).float()
+
+    def labels(self, image: Tensor) -> Tensor:
+        return self(image).argmax(1)
 
 
 class _Folded(nn.Module):
@@ -194,19 +240,16 @@ def _collect(result: Tensor, network: EncoderDecoder, images: Tensor, read) -> T
     return result
 
 
-def _check(model: nn.Module) -> None:
-    if isinstance(model, OptimizedNetwork):
-        raise TypeError("this network is optimized already: optimize the one it was made from")
-    if not isinstance(model, EncoderDecoder):
-        raise TypeError(f"optimize takes a network from create_model, load_run or train, not {type(model).__name__}")
-    if model.training:
-        raise ValueError("the network is in training mode, with dropout and the batch's own statistics: model.eval()")
+def _obstacle(model: EncoderDecoder) -> str | None:
+    if any(module.training for module in model.modules()):
+        return "the network or a part of it is in training mode, with dropout and batch statistics: model.eval()"
     for name, module in model.named_modules():
         if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
-            raise ValueError(
+            return (
                 f"{name or 'the network'} has hooks, which would not see the maps they were made for: remove them, "
                 "or run the network itself"
             )
     for name, weight in model.named_parameters():
         if weight.dtype not in DTYPES:
-            raise ValueError(f"{name} is {weight.dtype}; optimize takes {', '.join(map(str, DTYPES))}: model.float()")
+            return f"{name} is {weight.dtype}; optimize takes {', '.join(map(str, DTYPES))}: model.float()"
+    return None
