@@ -1,0 +1,330 @@
+"""Time and memory of SegNet-Basic and SegNet at 360x480, against the same networks in plain PyTorch (naive.py).
+
+    python benchmarks/networks.py [--quick] [--threads N]
+
+Times: all forms of a network take turns (A B C A B C ...), so that what else the machine does hits all of them; a ratio
+is the median, over rounds, of a form's time against the naive one's of the same round. Memory: every form in a process
+of its own; the highest resident set while it works, less that after importing torch and the kit. The weights are in it,
+what making them took is not. Networks have fresh weights: time and memory do not depend on them.
+"""
+
+import argparse
+import ctypes
+import gc
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from statistics import median, quantiles
+from time import perf_counter
+
+import torch
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from segnet_lab import create_model, optimize, pooling
+from segnet_lab.devices import autocast
+from segnet_lab.losses import cross_entropy
+
+sys.path.insert(0, str(Path(__file__).parent))
+from naive import NaiveSegNet
+
+SIZE, CLASSES = (360, 480), 11
+BATCH = {"segnet_basic": 4, "segnet": 2}  # of a training step
+MEGA = 1e6
+
+# ---------------------------------------------------------------------------- the forms that are compared
+
+INFERENCE = {  # name: (precision, low_memory); the first of each group is what the others are compared with
+    "naive": None,
+    "optimize float32": ("float32", False),
+    "optimize (default)": ("auto", False),
+    "optimize bfloat16": ("bfloat16", False),
+    "low memory float32": ("float32", True),
+    "low memory (default)": ("auto", True),
+    "low memory bfloat16": ("bfloat16", True),
+}
+TRAINING = {  # name: (naive network, bfloat16 and channels_last, checkpointing)
+    "naive": (True, False, False),
+    "naive bfloat16 channels_last": (True, True, False),
+    "kit float32": (False, False, False),
+    "kit (default)": (False, True, False),
+    "kit checkpointing": (False, True, True),
+}
+
+
+def inference_form(network: str, form: str):
+    """A callable, images to logits."""
+    model = create_model(network, CLASSES, seed=0).eval()
+    if INFERENCE[form] is None:
+        return NaiveSegNet(model).eval()
+    precision, low_memory = INFERENCE[form]
+    return optimize(model, precision, low_memory=low_memory)
+
+
+def training_form(network: str, form: str, batch: int):
+    """A callable that takes one training step."""
+    naive, fast, checkpointing = TRAINING[form]
+    layout = torch.channels_last if fast else torch.contiguous_format
+    model = create_model(network, CLASSES, seed=0).train()
+    model.checkpointing = checkpointing
+    model = (NaiveSegNet(model) if naive else model).to(memory_format=layout)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
+    images = _images(batch).contiguous(memory_format=layout)
+    labels = torch.randint(0, CLASSES, (batch, *SIZE), generator=torch.Generator().manual_seed(1))
+
+    def step():
+        with autocast(torch.device("cpu"), torch.bfloat16 if fast else torch.float32):
+            logits = model(images)
+        loss = F.cross_entropy(logits.float(), labels) if naive else cross_entropy(logits, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+# ---------------------------------------------------------------------------- what is measured
+
+
+def measure(quick: bool = False) -> list[dict]:
+    """All figures of networks and pooling.
+
+    Parameters
+    ----------
+    quick : bool
+        Fewer rounds, and memory of inference only: a look, not a result.
+
+    Returns
+    -------
+    list of dict
+        `group`, `name`, `unit`, `median`, `low`, `high` (quartiles), `ratio` (to the group's first), `runs`.
+    """
+    rounds = 3 if quick else 9
+    rows = machine_limit()
+    fp32 = next(row["median"] for row in rows if row["name"] == "float32")
+    bf16 = next(row["median"] for row in rows if row["name"] == "bfloat16")
+    images = _images(1)
+    for network in BATCH:
+        forms = {name: inference_form(network, name) for name in INFERENCE}
+        with torch.inference_mode():
+            calls = {name: lambda form=form: form(images) for name, form in forms.items()}
+            timed = compare(f"inference time, {network}", calls, rounds)
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            forms["naive"](images)
+        for row in timed:  # products and sums of the convolutions; how near they come to the machine's matrix product
+            row["gflops"] = round(counter.get_total_flops() / row["median"] / 1e6, 1)
+            row["share_of_gemm"] = round(row["gflops"] / (fp32 if "32" in row["name"] or row is timed[0] else bf16), 3)
+        rows += timed
+        rows += memory_of(f"inference memory, {network}", network, "inference", list(INFERENCE))
+        del forms, calls
+    rows += pooling_pair(rounds)
+    rows += image_sizes(rounds)
+    rows += remembered()
+    rows += unet_peer(rounds)
+    for network in BATCH if not quick else ():
+        steps = {name: training_form(network, name, BATCH[network]) for name in TRAINING}
+        rows += compare(f"training step time, {network}, batch {BATCH[network]}", steps, 5)
+        del steps
+        group = f"training step memory, {network}, batch {BATCH[network]}"
+        rows += memory_of(group, network, "training", list(TRAINING))
+    return rows
+
+
+def machine_limit() -> list[dict]:
+    """GFLOP/s of a 2048 x 2048 matrix product: what the hardware gives at best."""
+    rows = []
+    for dtype in (torch.float32, torch.bfloat16):
+        a = torch.randn(2048, 2048).to(dtype)
+        times = _times({"": lambda a=a: a @ a}, 9)[""]
+        rates = [2 * 2048**3 / 1e9 / t for t in times]
+        rows.append(_row("matrix product", str(dtype).removeprefix("torch."), "GFLOP/s", rates))
+    return rows
+
+
+def pooling_pair(rounds: int) -> list[dict]:
+    """Pooling and unpooling of 64 maps."""
+    rows = []
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.randn(1, 64, *SIZE).to(dtype)
+        lasting = x.contiguous(memory_format=torch.channels_last)
+
+        def torch_pair(x):
+            values, indices = F.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
+            return F.max_unpool2d(values, indices, 2, output_size=x.shape[-2:])
+
+        def codes_pair(x):
+            values, codes = pooling.max_pool_2x2(x)
+            return pooling.max_unpool_2x2(values, codes, x.shape[-2:])
+
+        def pure_pair(x):
+            values, codes = pooling.pool_in_torch(x, relu=False)
+            return pooling.unpool_in_torch(values, codes, x.shape[-2:])
+
+        calls = {
+            "torch, indices": lambda: torch_pair(x),  # noqa: B023 - called before x changes
+            "torch, indices, channels_last": lambda: torch_pair(lasting),  # noqa: B023
+            "codes by torch, channels_last": lambda: pure_pair(lasting),  # noqa: B023
+            "codes by numba, channels_last": lambda: codes_pair(lasting),  # noqa: B023
+        }
+        name = str(dtype).removeprefix("torch.")
+        with torch.inference_mode():
+            rows += compare(f"pool and unpool 64 x 360 x 480, {name}", calls, 2 * rounds)
+    return rows
+
+
+def image_sizes(rounds: int) -> list[dict]:
+    """How time and memory of SegNet-Basic grow with the image; ratios are to 90 x 120."""
+    sizes = [(90, 120), (180, 240), (360, 480), (720, 960)]
+    rows = []
+    for form in ("optimize (default)", "low memory (default)"):
+        fast = inference_form("segnet_basic", form)
+        images = {size: torch.rand(1, 3, *size) for size in sizes}
+        with torch.inference_mode():
+            calls = {f"{h}x{w}": lambda image=image: fast(image) for (h, w), image in images.items()}  # noqa: B023
+            rows += compare(f"time by image size, segnet_basic, {form}", calls, rounds)
+    peaks = [fresh_process("segnet_basic", "inference", "low memory (default)", size) for size in sizes]
+    for (h, w), peak in zip(sizes, peaks, strict=True):
+        row = _row("memory by image size, segnet_basic, low memory (default)", f"{h}x{w}", "MB", [peak])
+        rows.append(row | {"ratio": round(peak / peaks[0], 3)})
+    return rows
+
+
+def remembered() -> list[dict]:
+    """Bytes of pooling indices or codes in a training graph, one image; found by looking at every saved tensor."""
+    rows = []
+    for network in BATCH:
+        found = {}
+        for name, naive in (("naive, int64 indices", True), ("kit, 2-bit codes", False)):
+            model = create_model(network, CLASSES, seed=0).train()
+            model = NaiveSegNet(model) if naive else model
+            saved = {}
+
+            def note(t, saved=saved):
+                saved[t.data_ptr()] = (t.dtype, t.nbytes)
+                return t
+
+            with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
+                logits = model(_images(1))
+            found[name] = Counter()
+            for dtype, size in saved.values():
+                found[name][dtype] += size
+            del logits
+        first = found["naive, int64 indices"][torch.int64]
+        for name, dtype in (("naive, int64 indices", torch.int64), ("kit, 2-bit codes", torch.uint8)):
+            size = found[name][dtype]
+            row = _row(f"indices kept for the backward pass, {network}", name, "MB", [size / MEGA])
+            rows.append(row | {"ratio": round(size / first, 5), "all_saved_MB": sum(found[name].values()) / MEGA})
+    return rows
+
+
+def unet_peer(rounds: int) -> list[dict]:
+    """U-Net with a VGG16 encoder of segmentation_models.pytorch, where it is installed."""
+    try:
+        import segmentation_models_pytorch as smp
+    except ImportError:
+        return []
+    images = torch.rand(1, 3, 352, 480)  # it takes multiples of 32
+    peer = smp.Unet("vgg16_bn", encoder_weights=None, classes=CLASSES).eval()
+    ours = create_model("unet", CLASSES, seed=0).eval()
+    with torch.inference_mode():
+        calls = {"segmentation_models.pytorch U-Net VGG16": lambda: peer(images)}
+        for name, precision in (("kit unet, optimize float32", "float32"), ("kit unet, optimize (default)", "auto")):
+            fast = optimize(ours, precision)
+            calls[name] = lambda fast=fast: fast(images)
+        return compare("inference time, unet, 352x480", calls, rounds)
+
+
+# ---------------------------------------------------------------------------- how
+
+
+def compare(group: str, calls: dict, rounds: int) -> list[dict]:
+    """Rows of times in ms; ratios to the first, round by round."""
+    times = _times(calls, rounds)
+    first = next(iter(times.values()))
+    rows = []
+    for name, taken in times.items():
+        row = _row(group, name, "ms", [1000 * t for t in taken])
+        rows.append(row | {"ratio": round(median(t / f for t, f in zip(taken, first, strict=True)), 3)})
+        print(f"  {group}: {name}  {row['median']} ms  {rows[-1]['ratio']}", file=sys.stderr, flush=True)
+    return rows
+
+
+def _times(calls: dict, rounds: int) -> dict[str, list[float]]:
+    times = {name: [] for name in calls}
+    for turn in range(rounds + 1):
+        for name, call in calls.items():
+            start = perf_counter()
+            call()
+            if turn:  # the first brings code and memory in
+                times[name].append(perf_counter() - start)
+    return times
+
+
+def _row(group: str, name: str, unit: str, values: list[float]) -> dict:
+    low, _, high = quantiles(values, n=4) if len(values) > 1 else 3 * values
+    numbers = {"median": median(values), "low": low, "high": high}
+    return (
+        {"group": group, "name": name, "unit": unit}
+        | {k: round(v, 3) for k, v in numbers.items()}
+        | {"runs": len(values)}
+    )
+
+
+def memory_of(group: str, network: str, kind: str, forms: list[str]) -> list[dict]:
+    peaks = [fresh_process(network, kind, form, SIZE) for form in forms]
+    rows = []
+    for form, peak in zip(forms, peaks, strict=True):
+        rows.append(_row(group, form, "MB", [peak]) | {"ratio": round(peak / peaks[0], 3)})
+        print(f"  {group}: {form}  {peak:.0f} MB  {rows[-1]['ratio']}", file=sys.stderr, flush=True)
+    return rows
+
+
+def fresh_process(network: str, kind: str, form: str, size: tuple[int, int]) -> float:
+    """MB at the peak of one inference or training step, in a process that does nothing else."""
+    task = json.dumps({"network": network, "kind": kind, "form": form, "size": size})
+    command = [sys.executable, __file__, "--worker", task, "--threads", str(torch.get_num_threads())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"measuring {task} failed:\n{done.stderr}")
+    return float(done.stdout.split()[-1])
+
+
+def _worker(task: dict) -> None:
+    imported = _memory("VmRSS")
+    if task["kind"] == "inference":
+        form, images = inference_form(task["network"], task["form"]), torch.rand(1, 3, *task["size"])
+        call = torch.inference_mode()(lambda: form(images))
+    else:
+        call = training_form(task["network"], task["form"], BATCH[task["network"]])
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # give back what making the weights took
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    call()
+    call()  # a second training step has the momentum, too
+    print(_memory("VmHWM") - imported)
+
+
+def _memory(key: str) -> float:
+    """MB of this process, from Linux."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))
+    return int(line.split()[1]) * 1024 / MEGA
+
+
+def _images(batch: int) -> torch.Tensor:
+    return torch.rand(batch, 3, *SIZE, generator=torch.Generator().manual_seed(0))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--worker", type=json.loads, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.worker:
+        _worker(options.worker)
+    else:
+        print(json.dumps(measure(options.quick), indent=1))
