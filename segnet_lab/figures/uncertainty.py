@@ -85,6 +85,7 @@ def uncertainty_maps(sample, found: Uncertainty, data, show: str = "entropy", ti
     names = {"entropy": "entropy, nats: all uncertainty", "variance": "variance over the samples"}
     shown = {names[show]: getattr(found, show), "mutual information, nats: disagreement": found.mutual_information}
     for axes, (name, values) in zip(grid[1, 1:], shown.items(), strict=True):
+        values = np.asarray(values)
         drawn = axes.imshow(values, vmin=0, vmax=max(float(np.quantile(values, 0.995)), 1e-6), cmap="magma")
         bare(axes, name)
         bar = figure.colorbar(drawn, ax=axes, orientation="horizontal", shrink=0.7, aspect=40, pad=0.02)

@@ -1,0 +1,95 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from segnet_lab.figures import benchmark, crf
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def test_class_dots_keep_each_panel_to_its_own_numbers():
+    ours = pd.DataFrame({"forest": [80.0, 10.0]}, index=["Pole", "Sky"])  # another order of rows
+    paper = pd.DataFrame({"Boosting": [91.1, 25.8], "SegNet": [96.1, np.nan]}, index=["Sky", "Pole"])
+    figure = benchmark.class_dots({"the paper's": paper, "ours": ours})
+    left, right = figure.axes
+    _, boosting, segnet = left.collections
+    assert boosting.get_offsets().tolist() == [[91.1, 0], [25.8, 1]]
+    assert segnet.get_offsets()[:1].tolist() == [[96.1, 0]]
+    assert right.collections[1].get_offsets().tolist() == [[10, 0], [80, 1]]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["Sky", "Pole"]
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["forest"]
+
+
+def test_class_bars_follow_the_papers_order():
+    paper = pd.Series({"Bag": 16.76, "Wall": 83.42, "Floor mat": 0.0})
+    ours, theirs = benchmark.class_bars(pd.Series({"Wall": 50.0, "Bag": np.nan}), paper).axes
+    assert [bar.get_width() for bar in theirs.patches] == [83.42, 16.76, 0]
+    assert [bar.get_width() for bar in ours.patches] == [50, 0, 0]
+    assert texts(ours) == [" 50", " does not occur", " does not occur"]
+    assert [label.get_text() for label in ours.get_yticklabels()] == ["Wall", "Bag", "Floor mat"]
+
+
+def test_against_share_leaves_out_what_never_occurs():
+    table = pd.DataFrame({"share": [0.2, 0.0, 0.01, 0.1], "value": [1.0, 2, 3, np.nan]}, index=list("abcd"))
+    (axes,) = benchmark.against_share({"ours": table}, "accuracy", zero=True).axes
+    assert axes.collections[0].get_offsets().tolist() == [[20, 1], [1, 3]]
+    assert texts(axes) == ["a", "c"]
+    assert axes.get_xscale() == "log"
+
+
+def test_names_of_points_at_one_place_do_not_overlap():
+    table = pd.DataFrame({"share": 3 * [0.1], "value": 3 * [5.0]}, index=["Wall", "Floor", "Bed"])
+    (axes,) = benchmark.against_share({"": table}, "accuracy").axes
+    axes.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_curves_bridge_gaps_and_name_their_ends():
+    table = pd.DataFrame({"a_b": [1.0, np.nan, 3.0], "c": [3.0, 2.0, np.nan]}, index=[1, 2, 4])
+    (axes,) = benchmark.curves({"mIoU": table}, "epoch", log=True).axes
+    assert axes.lines[0].get_xydata().tolist() == [[1, 1], [4, 3]]
+    assert axes.lines[1].get_xydata().tolist() == [[1, 3], [2, 2]]
+    assert {text.get_text(): text.xy for text in axes.texts} == {"c": (2, 2), "a b": (4, 3)}
+
+
+def test_a_name_has_one_colour_in_all_panels():
+    a = pd.DataFrame({"segnet": [1.0, 2]})
+    b = pd.DataFrame({"fcn": [1.0, 2], "segnet": [3.0, 4]})
+    left, right = benchmark.curves({"a": a, "b": b}, "epoch").axes
+    assert left.lines[0].get_color() == right.lines[1].get_color() != right.lines[0].get_color()
+    ours = {"G": a, "BF": a}
+    figure = benchmark.training_course({"ours": ours, "the paper's": {"G": b, "BF": b}}, ("epoch", "iterations"))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "G, ours", "BF, ours", "G, the paper's", "BF, the paper's",
+    ]  # fmt: skip
+    assert figure.axes[0].lines[0].get_color() == figure.axes[2].lines[1].get_color()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["segnet", "fcn"]
+
+
+def test_ratios_divide_each_side_by_its_own_base():
+    ours = pd.DataFrame({"ms": [10.0, 5.0], "MB": [1.0, np.nan]}, index=["segnet", "unet"])
+    paper = pd.DataFrame({"ms": [422.5, 110.06], "MB": [1052.0, 1993.0]}, index=["segnet", "deeplab"])
+    time, memory = benchmark.ratios(ours, paper, base="segnet", titles={"MB": "memory"}).axes
+    mine, theirs = time.collections[:2]
+    assert mine.get_offsets()[:2, 0].tolist() == [1, 0.5]
+    np.testing.assert_allclose(theirs.get_offsets()[[0, 2], 0], [1, 110.06 / 422.5])
+    assert memory.get_title(loc="left") == "memory"
+    with pytest.raises(ValueError, match="ours have no row 'fcn'"):
+        benchmark.ratios(ours, paper, base="fcn")
+
+
+def test_remembered_writes_nothing_where_nothing_is_kept():
+    table = pd.DataFrame({"2 bits": [1.32, 0.0], "int64": [42.3, 0.0]}, index=["segnet", "deeplab"])
+    (axes,) = benchmark.remembered(table).axes
+    assert texts(axes) == [" 1.32", " nothing", " 42.3", " nothing"]
+    lengths = [bar.get_x() + bar.get_width() for bar in axes.patches]
+    np.testing.assert_allclose(lengths, [1.32, 1, 42.3, 1])  # the axis begins at 1
+
+
+def test_listening_marks_the_pixel_in_every_panel():
+    figure = crf.listening(np.zeros((3, 6, 8)), (2, 5), {"appearance": np.ones((6, 8)), "smoothness": np.zeros((6, 8))})
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["the pixel (2, 5)", "appearance", "smoothness"]
+    assert all(axes.lines[0].get_xydata().tolist() == [[5, 2]] for axes in figure.axes)
