@@ -1,6 +1,7 @@
 """Label maps as pictures: the data set's own colours, void black."""
 
 import math
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -103,6 +104,41 @@ def legend(figure: Figure, data, classes=None) -> None:
     if classes is None or data.ignore_index in classes:
         swatches.append(Patch(facecolor="black", label="void"))
     figure.legend(handles=swatches, loc="outside lower center", ncols=min(6, len(swatches)), handlelength=1.2)
+
+
+@styled
+def beside(image, maps: Mapping[str, object], data) -> Figure:
+    """An image and label maps of it in a row, with the names of the classes that occur.
+
+    Parameters
+    ----------
+    image : array or Tensor, (3, H, W) float 0..1
+    maps : dict, title -> label map, (H, W)
+        Such as the truth and what networks say.
+    data : SegmentationDataset
+        Anything with class_names, palette and ignore_index.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        A label map of another size than the image, or a label that is neither a class nor void.
+    """
+    arrays = {title: np.asarray(label) for title, label in maps.items()}
+    height, width = np.asarray(image).shape[1:]
+    for title, label in arrays.items():
+        if label.shape != (height, width):
+            raise ValueError(f"{title} is of size {label.shape}, the image of {(height, width)}: resize one of them")
+    cell = FIGURE_WIDTH / (1 + len(arrays))
+    figure, axes = plt.subplots(1, 1 + len(arrays), figsize=(FIGURE_WIDTH, cell * height / width + 0.7), squeeze=False)
+    show_image(axes[0, 0], image, "image")
+    for cell, (title, label) in zip(axes[0, 1:], arrays.items(), strict=True):
+        show_label(cell, label, data, title)
+    legend(figure, data, sorted({int(c) for label in arrays.values() for c in np.unique(label)}))
+    return figure
 
 
 @styled

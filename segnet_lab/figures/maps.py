@@ -42,7 +42,8 @@ def side_by_side(maps: Mapping[str, object], columns: int = 4) -> Figure:
     ----------
     maps : dict, title -> (H, W) array or Tensor
         uint8 holds pooling codes 0..3 and gets their four colours. Other maps get each its own scale, from low to high
-        or, where there are negative values, blue - white - orange about zero. Sizes may differ.
+        or, where there are negative values, blue - white - orange about zero; it ends where all but 1 % of the values
+        do. Sizes may differ.
     columns : int
 
     Returns
@@ -248,11 +249,11 @@ def show_map(axes: Axes, array: np.ndarray, title: str = "", zero=None) -> None:
     if array.dtype == np.uint8:
         shown = array if zero is None else np.where(np.asarray(zero, bool), 4, array)
         axes.imshow(shown, cmap=ListedColormap([*CODE_COLOURS, PAPER]), norm=BoundaryNorm(np.arange(-0.5, 5), 5))
-    elif array.size and np.nanmin(array) < 0:
-        limit = np.nanquantile(np.abs(array[array != 0]), 0.99)  # a few extremes would leave the rest white
-        axes.imshow(array, cmap=DIVERGING, vmin=-limit, vmax=limit)
     else:
-        axes.imshow(array, cmap=SEQUENTIAL)
+        signed = array.size > 0 and np.nanmin(array) < 0
+        limit = np.nanquantile(np.abs(array[array != 0]), 0.99) if array.any() else 1  # not all for one extreme value
+        colours = (DIVERGING if signed else plt.get_cmap(SEQUENTIAL)).resampled(33)  # fewer bytes, the same to the eye
+        axes.imshow(array, cmap=colours, vmin=-limit if signed else None, vmax=limit)
     bare(axes, title)
 
 
