@@ -4,7 +4,7 @@ Dropout stays on at test time, so that every pass is a network drawn from many. 
 networks do not know; where each of them wavers alike, the image does not say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -78,8 +78,25 @@ def predict_with_uncertainty(
     ...
     ValueError: no dropout is on in segnet_basic, so all samples would be equal: take bayesian_segnet_basic or ...
     """
+    return summarise(draw_samples(model, image, samples, seed, precision=precision))
+
+
+def summarise(samples: Iterable[Tensor]) -> Uncertainty:
+    """The mean of samples and where they disagree; see `predict_with_uncertainty` for the formulas.
+
+    Parameters
+    ----------
+    samples : iterable of Tensor, (K, H, W) float64
+        Softmax of each, at least one; from `draw_samples`.
+
+    Examples
+    --------
+    >>> u = summarise([torch.tensor([[[1.0]], [[0.0]]]), torch.tensor([[[0.0]], [[1.0]]])])
+    >>> u.variance.item(), round(u.entropy.item(), 4) == round(u.mutual_information.item(), 4) == 0.6931
+    (0.25, True)
+    """
     mean = squares = expected_entropy = torch.zeros(())
-    for n, p in enumerate(_samples(model, image, samples, seed, precision), 1):  # (K, H, W) float64
+    for n, p in enumerate(samples, 1):
         step = p - mean
         mean = mean + step / n
         squares = squares + step * (p - mean)  # Welford: never below 0, and 0 after the first
@@ -103,11 +120,13 @@ def sample_labels(
     >>> sample_labels(create_model("bayesian_segnet_basic", width=0.25), torch.rand(3, 24, 32), samples=3).shape
     torch.Size([3, 24, 32])
     """
-    return torch.stack([p.argmax(0) for p in _samples(model, image, samples, seed, precision)])
+    return torch.stack([p.argmax(0) for p in draw_samples(model, image, samples, seed, precision=precision)])
 
 
-def _samples(model: nn.Module, image, samples: int | None, seed: int, precision: str) -> Iterator[Tensor]:
-    """Softmax of one pass with dropout after another, (K, H, W) float64 on the CPU."""
+def draw_samples(
+    model: nn.Module, image, samples: int | None = None, seed: int = 0, *, precision: str = "auto"
+) -> Iterator[Tensor]:
+    """Softmax of one pass with dropout after another, (K, H, W) float64 on the CPU; see `predict_with_uncertainty`."""
     samples = _default_samples(model) if samples is None else samples
     if samples < 1:
         raise ValueError(f"samples={samples}: at least one pass is needed")

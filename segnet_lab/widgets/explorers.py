@@ -24,7 +24,7 @@ from segnet_lab.metrics.matching import tolerance_pixels
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.probe import places, trace
 from segnet_lab.progress import headless
-from segnet_lab.uncertainty import predict_with_uncertainty, sample_labels
+from segnet_lab.uncertainty import draw_samples, summarise
 from segnet_lab.widgets.explorer import Explorer
 from segnet_lab.widgets.networks import Networks
 from segnet_lab.widgets.picker import ImagePicker
@@ -112,19 +112,17 @@ def explore_uncertainty(model: EncoderDecoder, image, data, most: int = 12) -> E
         Samples that can be had.
     """
     image = read_image(image)
-    drawn = sample_labels(model, image, most)
-
-    @lru_cache
-    def found(count):
-        return predict_with_uncertainty(model, image, count)  # the first samples are always the same
-
+    drawn = list(draw_samples(model, image, most))
+    labels = [p.argmax(0) for p in drawn]
     controls = {
-        "count": w.IntSlider(min(8, most), min=1, max=most, description="samples", continuous_update=False),
+        "count": w.IntSlider(min(8, most), min=1, max=most, description="samples"),
         "measure": w.Dropdown(options=["variance", "entropy", "mutual_information"], description="measure"),
     }
-    return Explorer(
-        lambda place, count, measure: inside.samples(image, drawn[:count], found(count), measure, data), controls
-    )
+
+    def draw(place, count, measure):
+        return inside.samples(image, labels[:count], summarise(drawn[:count]), measure, data)
+
+    return Explorer(draw, controls)
 
 
 # ------------------------------------------------------------------------------------- networks beside each other
@@ -213,7 +211,7 @@ def explore_own_image(runs="roadscenes", data=None) -> Explorer:
         return scene._replace(note=f"{size}. {learnt}")
 
     sizes = sorted({48, 64, 96, 128, 192, 256, 360, height})
-    rows = w.SelectionSlider(options=sizes, value=height, description="rows", continuous_update=False)
+    rows = w.Dropdown(options=sizes, value=height, description="rows")
     explorer = Explorer(draw, {"rows": rows}, above=[picker])
     picker.observe(explorer.redraw, "picture")
     return explorer

@@ -3,6 +3,7 @@
 
 const ZOOMS = [1, 2, 4, 8];
 const KEYS = 12; // a scale with more names than this is read by pointing at it
+const CLASSES = 99; // a scale with more names is one of numbers
 const PATIENCE = 4000; // ms until we say that Python does not answer
 const LOST = "Python does not answer: the kernel is busy, or it was restarted or lost. The pictures stay as they are; " +
   "if this message stays too, run the cell again.";
@@ -22,6 +23,9 @@ const tell = (el, text) => { if (el.textContent !== text) el.textContent = text;
 const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 const clamp = (n, length) => Math.min(length - 1, Math.max(0, n));
 
+const is_photo = ({ palette }) => palette.byteLength === 0;
+const lies_over = (one, photo) => one !== photo && one.names.length <= CLASSES && one.height === photo.height && one.width === photo.width;
+
 /** One picture: a canvas, the outlines over it, its title and note. */
 class Picture {
   constructor() {
@@ -35,17 +39,17 @@ class Picture {
     this.el = h("figure", {}, this.title, h("div", { class: "frame" }, this.scene), this.note);
   }
 
-  draw(given, [rows, columns]) {
+  /** `photo` shows through by a share, where a scale of colours lies cell by cell over it. */
+  draw(given, [rows, columns], photo, through) {
     const { height, width, scale, title, note, marks } = Object.assign(this, { given, size: [rows, columns] }).given;
     const { canvas } = this, pixels = bytes(given.pixels), palette = bytes(given.palette), n = height * width;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     canvas.style.cssText = `width:${(100 * width * scale) / columns}%;height:${(100 * height * scale) / rows}%`;
-    const image = new ImageData(width, height), { data } = image;
+    const image = new ImageData(width, height), { data } = image, source = palette.length ? palette : pixels;
+    const under = bytes((photo ?? given).pixels), share = photo && lies_over(given, photo) ? through : 0;
     for (let i = 0; i < n; i++) {
-      const from = 3 * (palette.length ? pixels[i] : i), source = palette.length ? palette : pixels;
-      data[4 * i] = source[from];
-      data[4 * i + 1] = source[from + 1];
-      data[4 * i + 2] = source[from + 2];
+      const from = 3 * (palette.length ? pixels[i] : i);
+      for (let c = 0; c < 3; c++) data[4 * i + c] = share ? (1 - share) * source[from + c] + share * under[3 * i + c] : source[from + c];
       data[4 * i + 3] = 255;
     }
     canvas.getContext("2d").putImageData(image, 0, 0);
@@ -124,7 +128,9 @@ function render({ model, el }) {
   const large = button("Large", "larger pictures and text", () => large.setAttribute("aria-pressed", root.classList.toggle("large")));
   const row = h("div", { class: "pictures", tabindex: 0, role: "application",
     "aria-label": "Pictures of one image: arrow keys move the cursor, Enter chooses the pixel, + and − zoom" });
-  const keys = h("div", { class: "legend" }), bar = h("div", { class: "bar" }, reading, h("span", { class: "buttons" }, wider, closer, large));
+  const through = h("input", { type: "range", min: 0, max: 100, value: 0, oninput: () => paint(model.get("pictures")) });
+  const blend = h("label", {}, "image shows through ", through);
+  const keys = h("div", { class: "legend" }), bar = h("div", { class: "bar" }, reading, blend, h("span", { class: "buttons" }, wider, closer, large));
   const root = h("div", { class: "segnet-view", role: "group" }, message, lost, note, row, keys, bar);
 
   /** Paint what Python sent; what is on the page already is used again. */
@@ -133,7 +139,7 @@ function render({ model, el }) {
     size = model.get("size");
     while (pictures.length < given.length) pictures.push(new Picture());
     pictures = pictures.slice(0, given.length);
-    pictures.forEach((picture, n) => picture.draw(given[n], size));
+    paint(given);
     if (row.children.length !== pictures.length) row.replaceChildren(...pictures.map((picture) => picture.el));
     const drawn = given.map(({ names }) => names.length <= KEYS && names.join()).join();
     if (drawn !== keys.dataset.of) keys.replaceChildren(...legend(given));
@@ -143,12 +149,19 @@ function render({ model, el }) {
     if (cursor) cursor = cursor.map((n, axis) => clamp(n, size[axis]));
     say();
     choose();
-    root.dataset.drawn = +(root.dataset.drawn ?? 0) + 1; // for tests and for measuring
+  }
+  const count = () => { root.dataset.drawn = +(root.dataset.drawn ?? 0) + 1; }; // for tests and for measuring
+  function paint(given) {
+    const photo = given.find(is_photo);
+    pictures.forEach((picture, n) => picture.draw(given[n], size, photo, through.value / 100));
+    count();
+    blend.hidden = !photo || !given.some((one) => lies_over(one, photo));
   }
   function say() {
     tell(message, model.get("message"));
     tell(note, model.get("note"));
     point(cursor);
+    count();
   }
   function choose() {
     const place = model.get("place"), known = place.length === 2 && place.every((n, axis) => n < size[axis]);

@@ -220,9 +220,9 @@ class Lab:
         return page.evaluate(_EXECUTE, code)
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("lab")
+@contextlib.contextmanager
+def jupyterlab(folder):
+    """A `Lab` whose every file lies in a folder."""
     root = folder / "notebooks"
     root.mkdir()
     options = [
@@ -236,6 +236,12 @@ def lab(tmp_path_factory):
         yield Lab(url, root)
         for session in _request("GET", url + "/api/sessions"):
             _request("DELETE", f"{url}/api/sessions/{session['id']}")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    with jupyterlab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="session")

@@ -278,6 +278,18 @@ def test_predictions_by_rank(notebook):
     seen.is_what_python_drew()
 
 
+def test_the_image_shows_through_classes(notebook):
+    seen = notebook["decoders"]
+    photo, truth = (np.array(seen.canvas(n).evaluate(COLOURS)) for n in (0, 1))
+    through = seen.view.get_by_label("image shows through")
+    through.fill("25")
+    mixed = np.array(seen.canvas(1).evaluate(COLOURS))
+    assert np.abs(mixed - (0.75 * truth + 0.25 * photo)).max() <= 0.5
+    through.fill("0")
+    seen.is_what_python_drew()
+    assert notebook["sparse_maps"].view.locator("label").is_hidden()  # maps of other sizes, and of numbers
+
+
 def test_two_decoders(notebook):
     seen = notebook["decoders"]
     assert "0.0%" not in seen.notes()[-1]
@@ -331,7 +343,7 @@ def test_own_image_from_disk(notebook, tmp_path):
     seen.drawn(lambda: files.set_input_files(tmp_path / "tall.png"))  # and it goes on working
     assert message.text_content() == ""
     assert seen.note.startswith("tall.png, seen at 96×48.")
-    seen.slide("rows")
+    seen.choose("rows", "128")
     assert seen.note.startswith("tall.png, seen at 128×64.")
 
 

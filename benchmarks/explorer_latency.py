@@ -1,0 +1,113 @@
+"""How soon an explorer answers: from a key on its slider, or a click, to the painted pictures, in a real JupyterLab.
+
+    python benchmarks/explorer_latency.py
+
+The way there and back holds everything: the slider's message to the kernel, the drawing in numpy (and, where that is
+so, a network's forward pass), the pictures' way to the page, and the next frame on the screen. An act that the
+explorer has seen before may be quicker, so every act is a new one.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+REPO = Path(__file__).parents[1]
+sys.path[:0] = [str(REPO), str(REPO / "tests" / "browser")]
+
+from conftest import ARGS, CHROMIUM, jupyterlab, write_notebook  # noqa: E402
+from test_explorers import EXPLORERS, SETUP  # noqa: E402
+
+TIMES = 20
+ACTS = {  # explorer -> label of the slider that is moved; None: its first picture is clicked
+    "sparse_maps": "channel",
+    "decoders": "image",
+    "predictions": "rank",
+    "boundary_f1": "tolerance",
+    "class_balance": "Pole",
+    "receptive_field": None,
+    "uncertainty": "samples",
+    "own_image": "image shows through",  # in the browser alone
+}
+WATCH = """(root) => {
+  window.times = [];
+  const view = root.querySelector('.segnet-view:has(.pictures)');
+  let since = null;
+  for (const name of ['keydown', 'pointerdown'])
+    root.addEventListener(name, (event) => { since ??= event.timeStamp; }, true);
+  const painted = (act) => requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = act;
+    port2.postMessage(0);
+  });
+  new MutationObserver(() => painted(() => {
+    if (since !== null) times.push(performance.now() - since);
+    since = null;
+  })).observe(view, { attributes: true, attributeFilter: ['data-drawn'] });
+}"""
+
+
+def measure():
+    """One row for each explorer.
+
+    Returns
+    -------
+    rows : list of dict
+        `explorer`, `act`, `pictures` shown, `times` measured, `median` and `p90` in ms.
+    """
+    if CHROMIUM is None:
+        raise FileNotFoundError("no Chromium found: apt-get install chromium")
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as lab, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        cells = [SETUP, *(f"{name} = {EXPLORERS[name]}\n{name}" for name in ACTS)]
+        cells.append("receptive_field.set(where='logits')")  # the whole way down and up
+        lab.open_and_run(page, write_notebook(Path(folder) / "explorers.ipynb", *cells))
+        for number, (name, label) in enumerate(ACTS.items(), 1):
+            root = page.locator(".jp-CodeCell").nth(number).locator(".segnet-explorer")
+            root.scroll_into_view_if_needed()
+            root.evaluate(WATCH)
+            times = _times(page, root, label)
+            median, p90 = np.percentile(times, (50, 90)).round(0).astype(int).tolist()
+            row = {"explorer": name, "act": f"slider {label}" if label else "click"}
+            row |= {"pictures": root.locator("canvas").count(), "times": len(times), "median": median, "p90": p90}
+            rows.append(row)
+        browser.close()
+    return rows
+
+
+def _times(page, root, label):
+    if label is None:
+        frame = root.locator(".frame").first
+        box = frame.bounding_box()
+        acts = [{"x": box["width"] * (n + 1) / (TIMES + 2), "y": box["height"] / 2} for n in range(TIMES)]
+        for n, position in enumerate(acts, 1):
+            frame.click(position=position)
+            _wait(page, n)
+        return page.evaluate("times")
+    ours = root.get_by_label(label)
+    handle = ours if ours.count() else root.locator(f".widget-inline-hbox:has(> label:text-is('{label}')) .noUi-handle")
+    handle.focus()
+    low, high, now = (float(handle.get_attribute(f"aria-value{name}") or 0) for name in ("min", "max", "now"))
+    key, value = "ArrowRight" if high - now >= now - low else "ArrowLeft", None
+    for n in range(1, TIMES + 1):
+        handle.press(key)
+        before, value = value, handle.evaluate("el => el.value ?? el.getAttribute('aria-valuenow')")
+        if value == before:  # the slider's end
+            break
+        _wait(page, n)
+    return page.evaluate("times")
+
+
+def _wait(page, n):
+    page.wait_for_function("(n) => times.length >= n", arg=n)
+    page.wait_for_timeout(60)  # let the frame and the messages behind it settle
+
+
+if __name__ == "__main__":
+    rows = measure()
+    for line in (rows[0], *(row.values() for row in rows)):
+        print("".join(f"{value!s:>18}" for value in line))
