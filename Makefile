@@ -34,7 +34,7 @@ results: .venv/demo  ## make a committed set of results again: make results SET=
 	$(BIN)/python results/replicate.py $(SET) --jobs 2
 
 bench: .venv/bench  ## measure everything in benchmarks/ again
-	$(BIN)/python -m benchmarks.run
+	$(BIN)/python benchmarks/run.py --threads 2
 
 clean:            ## forget installations and caches; runs/ stays
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

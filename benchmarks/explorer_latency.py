@@ -21,6 +21,7 @@ from conftest import ARGS, CHROMIUM, jupyterlab, write_notebook  # noqa: E402
 from test_explorers import EXPLORERS, SETUP  # noqa: E402
 
 TIMES = 20
+THROUGH = "image shows through"
 ACTS = {  # explorer -> label of the slider that is moved; None: its first picture is clicked
     "sparse_maps": "channel",
     "decoders": "image",
@@ -29,7 +30,7 @@ ACTS = {  # explorer -> label of the slider that is moved; None: its first pictu
     "class_balance": "Pole",
     "receptive_field": None,
     "uncertainty": "samples",
-    "own_image": "image shows through",  # in the browser alone
+    "own_image": THROUGH,  # in the browser alone
 }
 WATCH = """(root) => {
   window.times = [];
@@ -88,8 +89,8 @@ def _times(page, root, label):
             frame.click(position=position)
             _wait(page, n)
         return page.evaluate("times")
-    ours = root.get_by_label(label)
-    handle = ours if ours.count() else root.locator(f".widget-inline-hbox:has(> label:text-is('{label}')) .noUi-handle")
+    slider = f".widget-inline-hbox:has(> label:text-is('{label}')) .noUi-handle"
+    handle = root.locator("input[type=range]" if label == THROUGH else slider)
     handle.focus()
     low, high, now = (float(handle.get_attribute(f"aria-value{name}") or 0) for name in ("min", "max", "now"))
     key, value = "ArrowRight" if high - now >= now - low else "ArrowLeft", None
