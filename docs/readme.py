@@ -13,10 +13,10 @@ import pandas as pd
 from segnet_lab import create_model, paper
 from segnet_lab.batch import list_notebooks
 from segnet_lab.folders import shipped
-from segnet_lab.models import storage_multiplier
 from segnet_lab.results import scores_table
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 SCORES = ["G", "C", "mIoU", "BF"]
 
 
@@ -40,7 +40,7 @@ def lessons() -> str:
 
 def roadscenes() -> str:
     """What each way of decoding reaches on scenes made here, and what it remembers."""
-    scores = scores_table("roadscenes")
+    scores = committed("roadscenes")
     rows = []
     for _, run in scores.iterrows():
         remembered = sum(r.bytes for r in create_model(run["model"]).memory(360, 480)) / 1e6
@@ -50,25 +50,38 @@ def roadscenes() -> str:
 
 def camvid() -> str:
     """SegNet-Basic on real CamVid, twelve epochs, by seed."""
-    scores = scores_table("camvid_90x120")
+    scores = committed("camvid_90x120")
     rows = [{"run": name, "selected epoch": int(run["epoch"])} | percent(run) for name, run in scores.iterrows()]
     mean = {"run": "mean", "selected epoch": ""} | percent(scores[SCORES].mean())
     return markdown(pd.DataFrame([*rows, mean]))
 
 
 def table1() -> str:
-    """Table 1's decoders: ours on the validation split, the paper's on the test split."""
-    printed = paper.table(1).set_index(paper.table(1)["variant"].map(paper.NAMES))
-    ours = scores_table("table1_median").set_index("model")
+    """Table 1, median-frequency balancing: ours on the validation split, the paper's on the test split."""
+    return beside(committed("table1_median"), paper.table(1), "variant", "median_test_{}")
+
+
+def table3() -> str:
+    """Table 3 at the end of training: ours on the validation split, the paper's on the test split."""
+    return beside(committed("table3"), paper.table(3), "network", "best_{}")
+
+
+def beside(ours: pd.DataFrame, printed: pd.DataFrame, name: str, column: str) -> str:
+    """Ours and the paper's scores in columns of their own; empty where the paper has no such row."""
+    printed = printed.set_index(printed[name].map(paper.NAMES))
     rows = []
-    for model, run in ours.iterrows():
-        row = {"network": model, "maps kept": f"{storage_multiplier(create_model(model)):g}"}
-        row |= {f"{score}": f"{run[score]:.1f}" for score in SCORES}
+    for model, run in ours.set_index("model").iterrows():
+        row = {"network": model} | percent(run)
         for score in SCORES:
             known = model in printed.index
-            row[f"{score}, paper"] = f"{printed.loc[model, f'median_test_{score}']:.1f}" if known else ""
+            row[f"{score}, paper"] = f"{printed.loc[model, column.format(score)]:.1f}" if known else ""
         rows.append(row)
     return markdown(pd.DataFrame(rows))
+
+
+def committed(name: str) -> pd.DataFrame:
+    """Scores of a committed set: one's own runs of the same name are passed over."""
+    return scores_table(str(ROOT / "results" / name))
 
 
 def percent(run) -> dict[str, str]:
@@ -82,7 +95,7 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join([line(table.columns), line(["---"] * len(table.columns)), *(line(row) for row in table.values)])
 
 
-BLOCKS = {block.__name__: block for block in (lessons, roadscenes, camvid, table1)}
+BLOCKS = {block.__name__: block for block in (lessons, roadscenes, camvid, table1, table3)}
 
 
 def current(text: str) -> str:

@@ -39,7 +39,7 @@ from segnet_lab.widgets import *
 from segnet_lab.widgets.networks import Networks
 networks = Networks({runs!r})
 data = networks.data
-image, label = data[3]"""
+image, label = data[1]"""
 _WIDGETS = {  # file name -> title, code
     "try_playground": ("Pooling-index playground", "Playground()"),
     "try_sparse_maps": ("What a decoder stage sees", "explore_sparse_maps(networks.models[{network!r}], image)"),

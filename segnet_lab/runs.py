@@ -127,8 +127,13 @@ class RunDirectory:
             return checkpoints.read(self.best)[0]
         except (FileNotFoundError, DamagedCheckpoint) as error:
             state = self.load_state()
-            if state is None:
+            if state is None and isinstance(error, DamagedCheckpoint):
                 raise
+            if state is None:
+                raise FileNotFoundError(
+                    f"{self.path} has no weights: either no epoch is finished, or only its scores were given away. "
+                    f"Train it with the command in {self.about_file}"
+                ) from None
             tensors, note = state
             warnings.warn(
                 f"{self.best} is missing or damaged ({error}); taking the weights of epoch {note['epoch']}",

@@ -214,6 +214,10 @@ def test_load_run_says_what_is_missing(tmp_path):
     run(tmp_path / "here")
     with pytest.raises(FileNotFoundError, match=r"is no run directory: it has no run.json. Known: here"):
         load_run(tmp_path / "there")
+    for weights in (tmp_path / "here").glob("*.safetensors"):
+        weights.unlink()  # as in results/, where the images were not ours to train on and give away
+    with pytest.raises(FileNotFoundError, match="has no weights.*Train it with the command in"):
+        load_run(tmp_path / "here")
 
 
 def test_weights_of_another_network_are_refused_by_name(tmp_path):

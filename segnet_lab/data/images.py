@@ -1,6 +1,7 @@
 """Reading images and label maps of any kind, and saying clearly what is wrong with the others."""
 
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -148,11 +149,14 @@ def open_image(source) -> Image.Image:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}" + (": this is a folder" if path.is_dir() else ""))
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _check_area refuses what it warns of
+            image = Image.open(path)
+        with image:
             _check_area(image.size, path)
             image.load()
             return ImageOps.exif_transpose(image)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         raise ValueError(_too_large(path, error)) from None
     except (OSError, SyntaxError, EOFError, struct.error, zlib.error) as error:
         raise ValueError(f"{path} is damaged or no image ({error}): get it again, or take it out of the set") from None

@@ -1,16 +1,22 @@
 """Whole networks compared: class by class, over the course of training, and by what they cost (Tables 2 to 6)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from torch import nn
 
 from segnet_lab.figures.charts import spread
-from segnet_lab.figures.style import BLUE, COLOURS, FIGURE_WIDTH, INK, LINE, ORANGE, SOFT, styled
+from segnet_lab.figures.style import BLUE, COLOURS, FIGURE_WIDTH, INK, LINE, MARK, ORANGE, SOFT, styled
+from segnet_lab.models import EncoderDecoder, create_model
+from segnet_lab.models.decoders import Bilinear
+from segnet_lab.models.layers import Deconvolution
 
 MARKERS = "os^Dv<>"
 
@@ -295,4 +301,88 @@ def remembered(table: pd.DataFrame, title: str = "") -> Figure:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.grid(axis="x")
     figure.legend(loc="outside lower center", ncols=len(table.columns))
+    return figure
+
+
+def alive(model: EncoderDecoder, height: int, width: int) -> pd.DataFrame:
+    """What must be in memory at once while each layer works on one image, in float32.
+
+    Parameters
+    ----------
+    model : EncoderDecoder
+    height, width : int
+
+    Returns
+    -------
+    DataFrame
+        A row a convolution, deconvolution or interpolation in the order in which they run; columns "place" (str),
+        "maps" (its input and output) and "remembered" (what the encoder has left for decoders that are not done
+        yet), in MB of 10^6 bytes. Copies that batch normalisation, ReLU or a library make come on top.
+
+    Examples
+    --------
+    >>> table = alive(create_model("bilinear_interpolation"), 360, 480)
+    >>> table.loc[1].tolist()  # conv2: 64 maps of 180x240 in and out
+    ['stages.1', 22.1184, 0.0]
+    """
+    with torch.device("meta"):
+        twin, image = create_model(**asdict(model.config)).eval(), torch.empty(1, 3, height, width)
+    kept, rows = model.memory(height, width), []
+
+    def note(place: str, inputs: tuple, output) -> None:
+        where, _, number = place.partition(".")
+        waits = {  # is what stage r.stage left still needed, or there already?
+            "stages": lambda r: r.stage <= int(number),  # numbered from 0: the stages before
+            "reduce": lambda r: r.stage < int(number),
+            "neck": lambda r: True,
+            "decoders": lambda r: r.stage <= int(number),
+            "classifier": lambda r: False,
+        }[where]
+        maps = 4 * (inputs[0].numel() + output.numel()) / 1e6
+        rows.append((place, maps, sum(r.bytes for r in kept if waits(r)) / 1e6))
+
+    for name, module in twin.named_modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | Deconvolution | Bilinear):
+            parts = name.split(".")
+            place = ".".join(parts[:2] if parts[0] in ("stages", "decoders") else parts[:1])
+            if "reduce" in parts:  # belongs to a decoder, works while the encoder does
+                place = f"reduce.{parts[1]}"
+            module.register_forward_hook(lambda _, x, y, place=place: note(place, x, y))
+    twin(image)
+    return pd.DataFrame(rows, columns=["place", "maps", "remembered"])
+
+
+@styled
+def alive_while_running(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """How the memory of a pass rises and falls: a panel a network, a step a layer, what is remembered at the bottom.
+
+    Parameters
+    ----------
+    tables : dict, name -> DataFrame
+        From `alive`.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, panels = plt.subplots(1, len(tables), figsize=(FIGURE_WIDTH, 3.2), sharey=True, squeeze=False)
+    for axes, (name, table) in zip(panels.flat, tables.items(), strict=True):
+        edges = np.arange(len(table) + 1)
+        whole = table["remembered"] + table["maps"]
+        axes.stairs(whole, edges, baseline=table["remembered"], fill=True, color=BLUE, alpha=0.85)
+        axes.stairs(table["remembered"], edges, fill=True, color=MARK)
+        peak = int(whole.argmax())
+        inwards = {"ha": "left", "x": peak} if peak < len(table) / 2 else {"ha": "right", "x": peak + 1}
+        axes.text(y=whole[peak], s=f"{whole[peak]:.0f} MB", va="bottom", fontsize=9, **inwards)
+        turn = int((table["place"].str.startswith(("stages", "reduce"))).sum())
+        axes.axvline(turn, color=SOFT, linestyle=":")
+        axes.set(title=name.replace("_", " "), xticks=[turn / 2, (turn + len(table)) / 2], xlim=(0, len(table)))
+        axes.set_xticklabels(["encoder", "decoder"])
+        axes.tick_params(bottom=False)
+        axes.grid(axis="y")
+    panels[0, 0].set_ylabel("MB in use at once")
+    panels[0, 0].set_ylim(0, 1.12 * max((t["maps"] + t["remembered"]).max() for t in tables.values()))
+    for colour, text in ((BLUE, "input and output of the layer at work"), (MARK, "remembered for the decoder")):
+        panels[0, 0].bar([0], [0], color=colour, label=text)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure

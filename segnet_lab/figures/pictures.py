@@ -3,6 +3,7 @@
 All pictures of a scene show the same image, each in its own cells: a map behind two poolings has cells of 4x4 pixels.
 """
 
+import math
 from typing import NamedTuple
 
 import matplotlib
@@ -139,7 +140,7 @@ def numbers(title: str, values, empty=None, signed: bool | None = None, **more) 
     broken = ~np.isfinite(values)
     shown = values[~(broken if empty is None else broken | empty)]
     low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 0.0)
-    note = f"{low:.3g} to {high:.3g}"
+    note = _range(low, high)
     signed = low < 0 if signed is None else signed
     if signed:
         high = float(np.quantile(np.abs(shown[shown != 0]), 0.99)) if shown.any() else 0.0
@@ -205,6 +206,13 @@ def still(scene: Scene, columns: int | None = None) -> Figure:
     if scene.note:
         figure.suptitle(scene.note, x=0.01, ha="left", fontsize=10)
     return figure
+
+
+def _range(low: float, high: float) -> str:
+    """Both ends to the same digit, three of them for the larger one: a gradient from 6.2e-06 to 0.458 begins at 0."""
+    size = max(abs(low), abs(high))
+    digits = 2 - math.floor(math.log10(size)) if 0 < size < math.inf else 0
+    return " to ".join(f"{round(end, digits) + 0.0:.3g}" for end in (low, high))
 
 
 def palette(*colours) -> np.ndarray:

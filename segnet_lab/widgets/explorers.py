@@ -31,7 +31,7 @@ from segnet_lab.widgets.picker import ImagePicker
 
 PAPERS_TOLERANCE = 0.0075  # of the diagonal
 OWN = "own weights"
-LEAST, MOST = -2, 1.5  # powers of ten that a weight can be set to
+LEAST, MOST, STEP = -2, 1.5, 0.02  # powers of ten that a weight can be set to; a step is 5 percent
 
 
 def _said_in_the_widget(explore: Callable) -> Callable:
@@ -271,8 +271,9 @@ def explore_class_balance(data, counts: ClassCounts | None = None) -> Explorer:
     counts = counts or count_classes(data)
     names = [name for name in BALANCINGS if name != "published" or data.num_classes == len(PUBLISHED_CAMVID_WEIGHTS)]
     presets = {name: _weights(name, data, counts) for name in ["natural", *names]}
+    dialled = {name: [10 ** (STEP * round(np.log10(w) / STEP)) for w in weights] for name, weights in presets.items()}
     dials = {
-        f"class_{c}": w.FloatLogSlider(1, min=LEAST, max=MOST, description=name, readout_format=".2f")
+        f"class_{c}": w.FloatLogSlider(1, min=LEAST, max=MOST, step=STEP, description=name, readout_format=".2f")
         for c, name in enumerate(data.class_names)
     }
     number, preset, bars = w.IntSlider(max=len(data) - 1, description="image"), w.Dropdown(), w.HTML()
@@ -280,13 +281,14 @@ def explore_class_balance(data, counts: ClassCounts | None = None) -> Explorer:
 
     def draw(place, number, **weights):
         weights = list(weights.values())
-        preset.value = next((name for name in presets if np.allclose(presets[name], weights)), OWN)
+        preset.value = next((name for name in presets if np.allclose(dialled[name], weights)), OWN)
+        weights = presets.get(preset.value, weights)  # exact, where dials have steps
         bars.value = balance.loss_share_bars(counts.pixels, weights, data)
         return balance.class_weight_map(*data[number], weights, data)
 
     def take(change):
         if change["new"] != OWN:
-            explorer.set(**dict(zip(dials, presets[change["new"]], strict=True)))
+            explorer.set(**dict(zip(dials, dialled[change["new"]], strict=True)))
 
     explorer = Explorer(draw, {"number": number, **dials}, beside=True, above=[preset], below=[bars])
     preset.observe(take, "value")
@@ -294,7 +296,7 @@ def explore_class_balance(data, counts: ClassCounts | None = None) -> Explorer:
 
 
 def _weights(balancing: str, data, counts: ClassCounts) -> list[float]:
-    """Weights of a recipe, as the dials can show them."""
+    """Weights of a recipe, within the range of the dials."""
     weights = class_weights(balancing, data if balancing == "published" else counts)
     weights = np.ones(data.num_classes) if weights is None else np.asarray(weights)
     return weights.clip(10**LEAST, 10**MOST).tolist()

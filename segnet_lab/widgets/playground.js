@@ -610,7 +610,7 @@ function render({ model, el }) {
       h("div", { class: "lanes" }, ...lanes.map((lane) => lane.el)),
       h("figure", { class: "panel storage", "data-step": 4 },
         h("figcaption", {}, "To remember ", storage_fields[0], "maps of ", storage_fields[1], "×", storage_fields[2]),
-        h("table", {}, h("thead", {}, h("tr", {}, ...["", "this grid", "these maps", "ratio"].map((text) => h("th", {}, text)))), counts))));
+        h("table", {}, h("thead", {}, h("tr", {}, ...["bytes", "this grid", "these maps", "ratio"].map((text) => h("th", {}, text)))), counts))));
 
   /** Compute everything; touch only the cells that changed. */
   function refresh() {

@@ -219,6 +219,14 @@ class Lab:
         """Run a line in the open notebook's kernel, out of its cells; returns what it prints."""
         return page.evaluate(_EXECUTE, code)
 
+    def wait(self, page, condition, seconds=20):
+        """Until a condition holds in the kernel: what a touch of the page changes arrives there by a message."""
+        for _ in range(10 * seconds):
+            if self.execute(page, f"print(bool({condition}))") == "True\n":
+                return
+            page.wait_for_timeout(100)
+        raise AssertionError(f"after {seconds} seconds still not so in the kernel: {condition}")
+
 
 @contextlib.contextmanager
 def jupyterlab(folder):

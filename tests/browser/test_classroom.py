@@ -57,6 +57,7 @@ def test_the_front_page_lists_lessons_and_widgets(opened, page):
         assert page.get_by_text(f"{name}.ipynb").count() == 1
 
 
+@pytest.mark.pictures
 def test_an_explorer_without_code_cells(opened, page, screenshot):
     page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(app(opened, "try_sparse_maps"))

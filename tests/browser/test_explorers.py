@@ -17,35 +17,40 @@ from segnet_lab.widgets import *
 from segnet_lab.widgets.networks import Networks
 networks = Networks("roadscenes")
 data = networks.data
-image, label = data[3]
+image, label = data[1]
 basic = networks.models["segnet_basic"]
 bayesian = networks.models.get("bayesian_segnet_basic") or sl.create_model("bayesian_segnet_basic", width=0.25)
-two = {name: networks.models[name] for name in ("segnet_basic", "bilinear_interpolation")}
+three = {name: networks.models[name] for name in ("segnet_basic", "fcn_basic", "bilinear_interpolation")}
+two = {name: three[name] for name in ("segnet_basic", "bilinear_interpolation")}
 
 def digest(explorer):
     return json.dumps([hashlib.sha1(p.rgb.tobytes()).hexdigest() for p in explorer.scene.pictures])"""
 EXPLORERS = {  # name in the notebook -> how it is made
     "sparse_maps": "explore_sparse_maps(basic, image)",
     "decoders": "explore_decoders(two, data)",
-    "predictions": "explore_predictions(two, data, images=6)",
+    "predictions": "explore_predictions(three, data, images=6)",
     "boundary_f1": "explore_boundary_f1(label, data)",
     "class_balance": "explore_class_balance(data)",
     "receptive_field": "explore_receptive_field(basic, image)",
     "uncertainty": "explore_uncertainty(bayesian, image, data, most=6)",
-    "own_image": "explore_own_image(two, data)",
+    "own_image": "explore_own_image(three, data)",
     "nothing": "explore_predictions('nothing')",
 }
 
-POSES = """sparse_maps.set(view="one stage", stage=1, channel=0)
+POSES = """sparse_maps.set(view="one stage", stage=1, channel=22)
+decoders.set(number=1, a="segnet_basic", b="bilinear_interpolation")
 predictions.set(rank=1, errors=False)
 boundary_f1.set(prediction="ragged", cls=3, pixels=1.2)
 class_balance.children[0].children[0].value = "median_frequency"
 class_balance.set(number=3)
 receptive_field.set(where="pool3")
-own_image.children[0].children[0].set_trait("picture", b"")
+uncertainty.set(count=5, measure="mutual_information")
+own_image.children[0].children[0].name = ""
+own_image.children[0].children[0].picture = b""
 own_image.set(rows=96)
+boundary_f1.view.place = []
 for explorer in (sparse_maps, receptive_field):
-    explorer.view.place = [48, 64]"""
+    explorer.view.place = [52, 68]"""
 COLOURS = """canvas => { const {width, height} = canvas;
   const data = canvas.getContext('2d').getImageData(0, 0, width, height).data;
   return Array.from(data.filter((_, i) => i % 4 !== 3)); }"""
@@ -261,6 +266,10 @@ def test_weights_of_the_loss(notebook):
     natural = share("Pole")
     seen.choose("weights", "median_frequency")
     assert float(share("Pole")[:-1]) > 2 * float(natural[:-1])
+    assert (
+        notebook.python("class_balance.children[0].children[0].value") == "median_frequency"
+    )  # dials sent theirs back
+    assert share("Pole") == share("Road")
     seen.slide("Road", "End")
     assert float(share("Road")[:-1]) > 50
     assert seen.root.locator(".widget-dropdown select").input_value() == "own weights"
@@ -353,6 +362,7 @@ def test_what_is_wrong_is_said_in_the_widget(notebook):
     assert seen.view.locator("canvas").count() == 0
 
 
+@pytest.mark.pictures
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_themes(notebook, theme, screenshot):
     page = notebook.page

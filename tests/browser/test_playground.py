@@ -318,6 +318,7 @@ def board(page, playground_page, complaints):
     assert complaints == []
 
 
+@pytest.mark.pictures
 def test_the_page_works_from_disk_and_asks_for_nothing(page, playground_page, complaints, screenshot):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
@@ -327,8 +328,8 @@ def test_the_page_works_from_disk_and_asks_for_nothing(page, playground_page, co
         page.goto(playground_page)
         board = Board(page)
         board.agrees_with_library()
-        board.cells("dense").nth(26).hover()
-        screenshot(page, f"playground_{scheme}")
+        board.cells("dense").nth(27).hover()
+        screenshot(page, f"playground_{scheme}", full_page=True)
     assert [url for url in asked if url not in (playground_page, "data:,")] == []
     assert complaints == []
 
@@ -407,6 +408,7 @@ def test_keyboard_alone_reaches_everything(board):
     assert board.formula().startswith("error B[0, 1] = ")
 
 
+@pytest.mark.pictures
 def test_touch(browser, playground_page, screenshot):
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
@@ -686,6 +688,8 @@ def test_views_of_one_model_follow_each_other_and_clean_up(page, complaints):
     a.cells("input").first.focus()
     page.keyboard.press("6")
     assert [x.grid("input")[0] for x in (a, b, c)] == [6, 6, 0]
+    page.evaluate("first.set('values', [])")
+    assert a.notice() == "The map is empty. Give 4 to 16 rows and columns of numbers. The last good map stays."
     page.evaluate("first.set('values', [[1, 2, 3, 4], [NaN, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4]])")
     assert a.notice() == "The map holds NaN at row 1, column 0: give numbers from −1e6 to 1e6. The last good map stays."
     a.cells("input").nth(1).focus()
@@ -710,6 +714,7 @@ def initial_state():
 CELLS = ("from segnet_lab.widgets import Playground\nplayground = Playground()", "playground")
 
 
+@pytest.mark.pictures
 def test_in_jupyterlab(lab, page, complaints, tmp_path, screenshot):
     page.set_viewport_size({"width": 1500, "height": 1000})
     lab.open_and_run(page, write_notebook(tmp_path / "playground.ipynb", *CELLS))
@@ -717,18 +722,18 @@ def test_in_jupyterlab(lab, page, complaints, tmp_path, screenshot):
 
     board.press("brush 4")  # by mouse
     board.cells("input").nth(8).click()
-    board.cells(
-        "input"
-    ).first.focus()  # by keyboard: no key may reach JupyterLab, where 3 makes a heading, x cuts the cell
+    # By keyboard: no key may reach JupyterLab, where 3 makes a heading and x cuts the cell.
+    board.cells("input").first.focus()
     for key in ("7", "ArrowRight", "x", "d", "d", "3", "b", "Enter", "3", "Enter"):
         page.keyboard.press(key)
     assert page.locator(".jp-CodeCell").count() == 2
     board.choose("Decoding B", "bilinear")
-    board.cells("dense").nth(1).hover()
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    board.cells("dense").nth(19).hover()
     screenshot(page, "playground_jupyterlab")
     _, values, codes = board.agrees_with_library()
 
-    page.wait_for_timeout(300)
+    lab.wait(page, "playground.decoders[1] == 'bilinear'")
     report = (
         "import json; print(json.dumps({n: getattr(playground, n) for n in "
         "'values decoders brush pooled corners codes upsampled dense error'.split()}))"
