@@ -1,5 +1,7 @@
 """The command line: `segnet-lab --help`."""
 
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -218,6 +220,16 @@ def playground(out: str) -> None:
     from segnet_lab.widgets import write_playground_html
 
     click.echo(Path(write_playground_html(out)).resolve())
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(arguments: tuple) -> None:
+    """Measure speed and memory on this machine, in a checkout. ARGUMENTS, such as --quick, go to benchmarks/run.py."""
+    script = Path(__file__).parents[1] / "benchmarks" / "run.py"
+    if not script.is_file():
+        raise click.ClickException("benchmarks come with the source, not with the package: clone it, then `make bench`")
+    sys.exit(subprocess.call([sys.executable, script, *arguments]))
 
 
 @main.command()

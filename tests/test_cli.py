@@ -28,8 +28,18 @@ def segnet_lab(*arguments, fails=False):
 
 def test_help_names_every_command():
     said = segnet_lab("--help")
-    for command in ("demo", "notebooks", "sweep", "train", "evaluate", "predict", "data", "playground", "classroom"):
-        assert command in said
+    commands = "demo notebooks sweep train evaluate predict data bench playground classroom"
+    assert all(f"  {command} " in said for command in commands.split())
+
+
+def test_bench_hands_its_arguments_on_and_says_where_benchmarks_are(monkeypatch, tmp_path):
+    called = []
+    monkeypatch.setattr("segnet_lab.cli.subprocess.call", lambda command: called.append(command) or 0)
+    segnet_lab("bench", "--quick")
+    assert called[0][1].is_file()
+    assert called[0][2:] == ["--quick"]
+    monkeypatch.setattr("segnet_lab.cli.__file__", str(tmp_path / "site-packages" / "segnet_lab" / "cli.py"))
+    assert "benchmarks come with the source" in segnet_lab("bench", fails=True)
 
 
 def test_train_leaves_a_run(run_dir):
