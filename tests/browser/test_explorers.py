@@ -118,8 +118,14 @@ class Seen:
 
     def point(self, n, share, how="hover"):
         frame = self.view.locator(".frame").nth(n)
+        frame.scroll_into_view_if_needed()
         box = frame.bounding_box()
-        getattr(frame, how)(position={"x": share[1] * box["width"], "y": share[0] * box["height"]})
+
+        def whole(start, part):  # a click lands on whole pixels of the screen, and a cell may be 1.5 of them wide
+            return round(start + part) - start
+
+        x, y = whole(box["x"], share[1] * box["width"]), whole(box["y"], share[0] * box["height"])
+        getattr(frame, how)(position={"x": x, "y": y})
 
     def is_what_python_drew(self):
         expected = json.loads(json.loads(self.notebook.python(f"json.dumps(digest({self.name}))")))
