@@ -36,6 +36,9 @@ results: .venv/demo  ## make a committed set of results again: make results SET=
 bench: .venv/bench  ## measure everything in benchmarks/ again
 	$(BIN)/python benchmarks/run.py --threads 2
 
+pictures: .venv/test .venv/chromium  ## make the pictures of README.md and docs/ again
+	OMP_NUM_THREADS=1 $(BIN)/python docs/pictures.py
+
 clean:            ## forget installations and caches; runs/ stays
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
 
