@@ -116,15 +116,44 @@ def against_share(panels: Mapping[str, pd.DataFrame], unit: str, zero: bool = Fa
     grid[0, 0].set_ylabel(unit)
     figure.canvas.draw()  # places are known only now
     for axes, table in zip(grid.flat, panels.values(), strict=True):
-        _name_points(axes, table[table["share"] > 0].dropna(subset=["share", "value"]))
+        table = table[table["share"] > 0].dropna(subset=["share", "value"])
+        _name_points(axes, 100 * table["share"], table["value"])
     return figure
 
 
-def _name_points(axes: Axes, table: pd.DataFrame) -> None:
+@styled
+def against(panels: Mapping[str, pd.DataFrame], across: str, up: str) -> Figure:
+    """A point a network: one score across, another upwards.
+
+    Parameters
+    ----------
+    panels : dict, title -> DataFrame
+        Indexed by network; rows without one of the two scores are left out. Each panel has its own scales.
+    across, up : str
+        Columns; they also name the axes.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, grid = plt.subplots(1, len(panels), figsize=(FIGURE_WIDTH, 4.2), squeeze=False)
+    for axes, (title, table) in zip(grid.flat, panels.items(), strict=True):
+        axes.scatter(table[across], table[up], s=40, color=BLUE, zorder=3)
+        axes.set(title=title, xlabel=across, ylabel=up)
+        axes.margins(0.22, 0.1)
+        axes.grid()
+    figure.canvas.draw()  # places are known only now
+    for axes, table in zip(grid.flat, panels.values(), strict=True):
+        table = table.dropna(subset=[across, up]).rename(index=lambda name: str(name).replace("_", " "))
+        _name_points(axes, table[across], table[up])
+    return figure
+
+
+def _name_points(axes: Axes, xs: pd.Series, ys: pd.Series) -> None:
     """A name beside each point, above or below it where another name stands already."""
     taken = []  # boxes of names, in points of the figure
-    for name, row in table.sort_values("share", ascending=False).iterrows():
-        x, y = axes.transData.transform((100 * row["share"], row["value"])) * 72 / axes.figure.dpi
+    for name, at in sorted(zip(xs.index, zip(xs, ys, strict=True), strict=True), key=lambda point: -point[1][0]):
+        x, y = axes.transData.transform(at) * 72 / axes.figure.dpi
         wide = 5.0 * len(str(name))
         places = [(6, 0), (-6 - wide, 0), (6, 9), (6, -9), (-6 - wide, 9), (-6 - wide, -9), (6, 18), (6, -18)]
         for dx, dy in places:
@@ -132,7 +161,6 @@ def _name_points(axes: Axes, table: pd.DataFrame) -> None:
             if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
                 break
         taken += [box, (x - 3, y - 3, x + 3, y + 3)]
-        at = (100 * row["share"], row["value"])
         axes.annotate(str(name), at, (dx, dy), textcoords="offset points", fontsize=9, va="center", color=INK)
 
 

@@ -48,6 +48,16 @@ def test_names_of_points_at_one_place_do_not_overlap():
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
+def test_against_puts_one_score_across_and_one_up():
+    table = pd.DataFrame({"G": [90.4, 88.2, np.nan], "BF": [46.8, 32.8, 1.0]}, index=["segnet", "deeplab_x", "unet"])
+    (axes,) = benchmark.against({"the paper's": table}, "G", "BF").axes
+    assert axes.collections[0].get_offsets()[:2].tolist() == [[90.4, 46.8], [88.2, 32.8]]
+    assert [(text.get_text(), text.xy) for text in axes.texts] == [
+        ("segnet", (90.4, 46.8)),
+        ("deeplab x", (88.2, 32.8)),
+    ]
+
+
 def test_curves_bridge_gaps_and_name_their_ends():
     table = pd.DataFrame({"a_b": [1.0, np.nan, 3.0], "c": [3.0, 2.0, np.nan]}, index=[1, 2, 4])
     (axes,) = benchmark.curves({"mIoU": table}, "epoch", log=True).axes
