@@ -1,4 +1,4 @@
-"""Put the measured numbers into README.md: `python docs/readme.py` (or --check to see if they are current).
+"""Put the measured numbers into README.md and docs/widgets.md: `python docs/readme.py` (or --check to see if they are current).
 
 Every table between `<!-- NAME -->` and `<!-- end -->` is made from files under results/; nobody types it.
 """
@@ -17,6 +17,7 @@ from segnet_lab.results import scores_table
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+DOCUMENTS = (README, ROOT / "docs" / "widgets.md")
 SCORES = ["G", "C", "mIoU", "BF"]
 
 
@@ -66,6 +67,20 @@ def table3() -> str:
     return beside(committed("table3"), paper.table(3), "network", "best_{}")
 
 
+def latencies() -> str:
+    """How soon widgets answer, as `make bench` measured it."""
+    file = ROOT / "results" / "benchmarks" / "benchmarks.json"
+    measured = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    parts = []
+    for name in ("playground_latency", "explorer_latency"):
+        if name in measured:
+            about = "{date}, {processor}, {cores} cores, load {load_before} before. Times in ms:".format(
+                **measured[name]
+            )
+            parts += [about, markdown(pd.DataFrame(measured[name]["rows"]))]
+    return "\n\n".join(parts) or "Not measured yet: `make bench`."
+
+
 def beside(ours: pd.DataFrame, printed: pd.DataFrame, name: str, column: str) -> str:
     """Ours and the paper's scores in columns of their own; empty where the paper has no such row."""
     printed = printed.set_index(printed[name].map(paper.NAMES))
@@ -95,11 +110,11 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join([line(table.columns), line(["---"] * len(table.columns)), *(line(row) for row in table.values)])
 
 
-BLOCKS = {block.__name__: block for block in (lessons, roadscenes, camvid, table1, table3)}
+BLOCKS = {block.__name__: block for block in (lessons, roadscenes, camvid, table1, table3, latencies)}
 
 
 def current(text: str) -> str:
-    """README with every block made anew; an unknown block is an error."""
+    """A document with every block made anew; an unknown block is an error."""
 
     def fill(match):
         return f"<!-- {match[1]} -->\n{BLOCKS[match[1]]()}\n<!-- end -->"
@@ -108,10 +123,12 @@ def current(text: str) -> str:
 
 
 def main() -> None:
-    text = README.read_text(encoding="utf-8")
-    if "--check" in sys.argv:
-        sys.exit(0 if current(text) == text else "README.md is not current: run python docs/readme.py")
-    README.write_text(current(text), encoding="utf-8")
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        if "--check" not in sys.argv:
+            document.write_text(current(text), encoding="utf-8")
+        elif current(text) != text:
+            sys.exit(f"{document.name} is not current: run python docs/readme.py")
 
 
 if __name__ == "__main__":
