@@ -34,10 +34,10 @@ PHOTOGRAPHED = {  # name in screenshots/ -> name in docs/pictures/
     "classroom": "classroom",
     **{f"{name[8:]}_{theme}": f"{name}_{theme}" for name in EXPLORERS for theme in ("light", "dark")},
 }
-WIDEST = 1280  # pixels
+WIDEST = 1500  # pixels
 HEAVIEST, HEAVIEST_TOGETHER = 150_000, 2_500_000  # bytes
 DPI = 100
-COLOURS, FLAT = 256, 0.0005  # and the share of a picture from which a colour counts as flat
+COLOURS, FLAT = 256, 0.0001  # and the share of a picture from which a colour counts as flat
 SCENES = (1, 5, 6)  # of the validation split
 CHANNEL = 22  # shows the kerb, which most maps of the first stage pass over
 

@@ -1,4 +1,4 @@
-"""Put the measured numbers into README.md and docs/widgets.md: `python docs/readme.py` (or --check to see if they are current).
+"""Put the measured numbers into README.md and docs/widgets.md: `python docs/readme.py`, or --check if they are current.
 
 Every table between `<!-- NAME -->` and `<!-- end -->` is made from files under results/; nobody types it.
 """

@@ -42,7 +42,7 @@ decoders.set(number=1, a="segnet_basic", b="bilinear_interpolation")
 predictions.set(rank=1, errors=False)
 boundary_f1.set(prediction="ragged", cls=3, pixels=1.2)
 class_balance.children[0].children[0].value = "median_frequency"
-class_balance.set(number=3)
+class_balance.set(number=1)
 receptive_field.set(where="pool3")
 uncertainty.set(count=5, measure="mutual_information")
 own_image.children[0].children[0].name = ""

@@ -714,6 +714,11 @@ def initial_state():
 CELLS = ("from segnet_lab.widgets import Playground\nplayground = Playground()", "playground")
 
 
+def choose_theme(page, name, surface):
+    page.evaluate(f"() => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {name}'}})")
+    page.wait_for_function(f"() => ({SURFACE})(document.querySelector('.segnet-playground')) === '{surface}'")
+
+
 @pytest.mark.pictures
 def test_in_jupyterlab(lab, page, complaints, tmp_path, screenshot):
     page.set_viewport_size({"width": 1500, "height": 1000})
@@ -729,6 +734,7 @@ def test_in_jupyterlab(lab, page, complaints, tmp_path, screenshot):
     assert page.locator(".jp-CodeCell").count() == 2
     board.choose("Decoding B", "bilinear")
     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    choose_theme(page, "Light", LIGHT)
     board.cells("dense").nth(19).hover()
     screenshot(page, "playground_jupyterlab")
     _, values, codes = board.agrees_with_library()
@@ -751,8 +757,7 @@ def test_in_jupyterlab(lab, page, complaints, tmp_path, screenshot):
             np.array(python["dense"][lane]) - python["values"], python["error"][lane], atol=1e-12
         )
 
-    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    page.wait_for_function(f"() => ({SURFACE})(document.querySelector('.segnet-playground')) === '{DARK}'")
+    choose_theme(page, "Dark", DARK)
     screenshot(page, "playground_jupyterlab_dark")
 
     lab.execute(page, "playground.values = [[1, 2, 3, 4, 5]] * 5")  # from Python to the page
