@@ -1,4 +1,4 @@
-"""Put the measured numbers into README.md and docs/widgets.md: `python docs/readme.py`, or --check if they are current.
+"""Put the measured numbers into README.md and other documents: `python docs/readme.py`, or --check if they are current.
 
 Every table between `<!-- NAME -->` and `<!-- end -->` is made from files under results/; nobody types it.
 """
@@ -17,7 +17,7 @@ from segnet_lab.results import scores_table
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-DOCUMENTS = (README, ROOT / "docs" / "widgets.md")
+DOCUMENTS = (README, ROOT / "docs" / "widgets.md", ROOT / "notebooks" / "README.md")
 SCORES = ["G", "C", "mIoU", "BF"]
 
 
@@ -28,15 +28,31 @@ def lessons() -> str:
         cells = json.loads((shipped("notebooks") / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
         opening = "".join(cells[0]["source"])
         title = opening.splitlines()[0].lstrip("# ").split("·")[-1].strip()
-        minutes = re.search(r"(\d+) minutes", opening)
-        rows.append(
-            {
-                "lesson": f"[{name}](notebooks/{name}.ipynb)",
-                "question": title,
-                "minutes": minutes[1] if minutes else "",
-            }
-        )
+        rows.append({"lesson": f"[{name}](notebooks/{name}.ipynb)", "question": title, "minutes": minutes(name)})
     return markdown(pd.DataFrame(rows))
+
+
+def lesson_times() -> str:
+    """How long to teach each lesson, and how long it runs, as `python results/measure.py lessons` measured it."""
+    file = ROOT / "results" / "lessons" / "seconds.json"
+    if not file.exists():
+        return "Not measured yet: `python results/measure.py lessons`."
+    measured = json.loads(file.read_text(encoding="utf-8"))
+    about = "{processor}, {cores} cores, Python {python}, torch {torch}:".format(**measured["environment"])
+    rows = []
+    for name in list_notebooks():
+        times = measured["lessons"].get(name, {})
+        row = {"lesson": f"[{name}]({name}.ipynb)", "lesson, minutes": minutes(name)}
+        row |= {"run, s": times.get("seconds", ""), "busy, s": times.get("processor_seconds", "")}
+        rows.append(row | {"load before": times.get("load_before", "")})
+    return f"{about}\n\n{markdown(pd.DataFrame(rows))}"
+
+
+def minutes(lesson: str) -> str:
+    """As its opening says."""
+    cells = json.loads((shipped("notebooks") / f"{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
+    found = re.search(r"(\d+) minutes", "".join(cells[0]["source"]))
+    return found[1] if found else ""
 
 
 def roadscenes() -> str:
@@ -110,7 +126,7 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join([line(table.columns), line(["---"] * len(table.columns)), *(line(row) for row in table.values)])
 
 
-BLOCKS = {block.__name__: block for block in (lessons, roadscenes, camvid, table1, table3, latencies)}
+BLOCKS = {block.__name__: block for block in (lessons, lesson_times, roadscenes, camvid, table1, table3, latencies)}
 
 
 def current(text: str) -> str:

@@ -4,19 +4,26 @@
     table3_crf   DeepLab-LargeFOV of runs/table3 followed by the CRF, settings searched on training images
     table4_crf   the same for runs/table4_rooms
     table6       what the networks cost at 360x480
+    lessons      how long each lesson runs
 
 Minutes each on one core. What comes out lies in `results/<table>/`, with where it was made.
 """
 
 import argparse
+import os
+import platform
 import shutil
+import time
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 from replicate import RESULTS, TABLE_1, collect
 
 from segnet_lab import load_dataset, load_run
+from segnet_lab.batch import list_notebooks, run_notebook
 from segnet_lab.classical import train_forest
 from segnet_lab.costing import compare_costs
 from segnet_lab.crf import DenseCRF, WithDenseCRF, dense_crf, grid_search
@@ -96,6 +103,34 @@ def table6() -> None:
     print(table.T.to_string())
 
 
+def lessons() -> None:
+    """Seconds from start to end, and of the processor, of every lesson with its own parameters on one core."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    rows, about = {}, environment() | {"processor": processor(), "cores": os.cpu_count()}
+    for name in list_notebooks():
+        load, start, busy = os.getloadavg()[0], time.perf_counter(), seconds_of_children()
+        with TemporaryDirectory() as folder:
+            run_notebook(name, output=f"{folder}/{name}.ipynb")
+        rows[name] = {
+            "seconds": round(time.perf_counter() - start, 1),
+            "processor_seconds": round(seconds_of_children() - busy, 1),
+            "load_before": round(load, 1),
+        }
+        print(name, rows[name], flush=True)
+        write_json(RESULTS / "lessons" / "seconds.json", {"environment": about, "lessons": rows})
+
+
+def seconds_of_children() -> float:
+    used = os.times()
+    return used.children_user + used.children_system
+
+
+def processor() -> str:
+    file = Path("/proc/cpuinfo")
+    names = [line.split(":")[1].strip() for line in file.open() if "model name" in line] if file.exists() else []
+    return names[0] if names else platform.machine()
+
+
 def made(names):
     return [create_model(name, seed=0) for name in names]
 
@@ -122,6 +157,7 @@ WHAT = {
     "table3_crf": lambda: crf_row("table3"),
     "table4_crf": lambda: crf_row("table4_rooms"),
     "table6": table6,
+    "lessons": lessons,
 }
 
 if __name__ == "__main__":
