@@ -119,6 +119,12 @@ def data_are_free(notebook):
             yield f"{name!r} may not be shown: the default data set is one that is made here"
 
 
+def checks_end_quietly(notebook):
+    for number, output in outputs(notebook):
+        if output.get("data", {}).get("text/plain") in ("True", "False"):
+            yield f"cell {number} shows a stray {output.data['text/plain']}: end the line with a semicolon"
+
+
 def was_run_in_order(notebook):
     counts = [cell.execution_count for cell in notebook.code]
     if counts != list(range(1, len(counts) + 1)):
@@ -226,6 +232,9 @@ def solutions_are_right(notebook):
         yield f"no {path.name} in solutions"
         return
     solution = read(path)
+    title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+    if not solution.cells[0].source.startswith(f"# Solutions to {title}\n"):
+        yield f"the solution is not titled '# Solutions to {title}'"
     if checks(solution) != checks(notebook):
         yield f"exercises {checks(notebook)}, but solutions to {checks(solution)}"
     for names in checks(solution).values():
@@ -240,6 +249,7 @@ ALL = [
     imports_stand_in_one_cell,
     parameters_are_read_by_papermill,
     data_are_free,
+    checks_end_quietly,
     was_run_in_order,
     outputs_are_there,
     errors_are_on_purpose,
@@ -325,6 +335,7 @@ def write(tmp_path):
 
     def write(spoil=lambda lesson, solution: None) -> Path:
         lesson, solution = good_lesson(), good_lesson("123", "right.")
+        solution.cells[0].source = OPENING.replace("# 99", "# Solutions to 99")
         spoil(lesson, solution)
         path = tmp_path / "99_lesson.ipynb"
         (tmp_path / "solutions").mkdir()
@@ -361,6 +372,7 @@ def of_solution(number, **new):
 
 
 ERROR = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=[])
+STRAY = nbformat.v4.new_output("execute_result", data={"text/plain": "False"}, execution_count=3)
 WIDGET = nbformat.v4.new_output("display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": ""})
 
 
@@ -381,6 +393,7 @@ def test_a_good_lesson_passes(write):
         (parameters_are_read_by_papermill, parameter("count: int = 3  # a = b"), "papermill loses parameter count"),
         (parameters_are_read_by_papermill, lambda n, _: n.cells[2].update(metadata={}), "has 0 cells tagged"),
         (data_are_free, parameter('dataset: str = "camvid"  # the paper\'s'), "'camvid' may not be shown"),
+        (checks_end_quietly, output(STRAY), "stray False"),
         (was_run_in_order, lambda n, _: n.cells[4].update(execution_count=9), r"run as \[1, 2, 9, 4"),
         (was_run_in_order, lambda n, _: n.cells[4].update(execution_count=None), r"run as \[1, 2, None, 4"),
         (outputs_are_there, lambda n, _: n.cells[4].update(outputs=[]), "cell 4 shows something"),
@@ -405,6 +418,7 @@ def test_a_good_lesson_passes(write):
         (exercises_check_themselves, source(18, "print(1)"), "exercise 1 has no check"),
         (exercises_check_themselves, lambda n, _: n.cells[18].outputs[0].update(text="sum 1: right"), "unanswered"),
         (solutions_are_right, of_solution(18, source='check("total 1", 1, 1);'), "but solutions to"),
+        (solutions_are_right, of_solution(0, source="# 99 · How long is a lesson?\n"), "not titled"),
         (solutions_are_right, of_solution(18, outputs=[]), "solution of 'sum 1' is not right"),
     ],
 )  # fmt: skip
