@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
+from scipy.cluster.vq import kmeans2
 from scipy.spatial import KDTree
 
 import segnet_lab as sl
@@ -112,12 +113,14 @@ def keep(picture: Image.Image, name: str) -> None:
 
 
 def in_few_colours(picture: Image.Image) -> Image.Image:
-    """256 of them: flat ones, such as those of classes, stay as they are; photographs share the others."""
+    """256 of them: flat ones, such as those of classes, stay as they are; what is left is grouped by k-means."""
     pixels = np.asarray(picture).reshape(-1, 3)
     colours, counts = np.unique(pixels, axis=0, return_counts=True)
-    flat = colours[np.argsort(-counts)][: np.count_nonzero(counts > FLAT * len(pixels))][: COLOURS // 2]
-    others = picture.quantize(COLOURS - len(flat), dither=Image.Dither.NONE).getpalette()
-    palette = np.concatenate([flat, np.reshape(others, (-1, 3))]).astype(np.uint8)
+    often = np.argsort(-counts)
+    flat, palette = np.split(colours[often], [min(np.count_nonzero(counts > FLAT * len(pixels)), COLOURS // 2)])
+    if len(colours) > COLOURS:
+        palette, _ = kmeans2(palette.astype(float), COLOURS - len(flat), minit="++", seed=0)
+    palette = np.concatenate([flat, palette.round().astype(np.uint8)])
     nearest = KDTree(palette).query(pixels)[1].astype(np.uint8)
     few = Image.fromarray(nearest.reshape(picture.height, picture.width), "P")
     few.putpalette(palette.tobytes())

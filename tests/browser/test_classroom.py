@@ -71,7 +71,7 @@ def test_an_explorer_without_code_cells(opened, page, screenshot):
     page.wait_for_function(f"() => document.querySelector('.segnet-view').dataset.drawn > {before}")
     view.locator(".frame").first.click(position={"x": 60, "y": 60})
     view.get_by_text("channel 1   stage 1:").wait_for()
-    screenshot(page, "classroom")
+    screenshot(page, "classroom", clip={"x": 0, "y": 0, "width": 1280, "height": 460})
 
 
 def test_a_lesson_without_code_cells_or_exercises(opened, page):

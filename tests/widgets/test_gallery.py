@@ -1,0 +1,25 @@
+"""docs/widgets.md shows every widget, and its pictures are light enough for a repository."""
+
+import re
+from pathlib import Path
+
+from segnet_lab import widgets
+
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "widgets.md").read_text(encoding="utf-8")
+
+
+def test_every_explorer_is_shown_in_light_and_dark_with_something_to_try():
+    for name in widgets.__all__:
+        if name.startswith("explore_"):
+            section = next(part for part in TEXT.split("\n### ") if f"`{name}(" in part)
+            assert re.findall(r"pictures/(\w+)\.png", section) == [f"{name}_light", f"{name}_dark"]
+            assert "**Try:**" in section
+
+
+def test_pictures_are_light_and_none_is_left_over():
+    sizes = {file.name: file.stat().st_size for file in (DOCS / "pictures").iterdir()}
+    assert max(sizes.values()) <= 150_000
+    assert sum(sizes.values()) <= 2_500_000
+    shown = set(re.findall(r"pictures/(\w+\.png)", TEXT + (DOCS.parent / "README.md").read_text(encoding="utf-8")))
+    assert shown <= sizes.keys()
