@@ -78,7 +78,8 @@ def crf_row(runs: str) -> None:
     samples = [(predict_logits(network, s.image).softmax(0), s.image, s.label) for s in some(train, SEARCH_IMAGES)]
     found = grid_search(samples, grid, num_classes=val.num_classes, ignore_index=val.ignore_index)
     print(found.to_string())
-    searched = DenseCRF(**found.loc[0].drop(["G", "C", "mIoU", "BF"]))
+    best = found[found["iterations"] > 0].iloc[0]  # with none, the network alone may come first
+    searched = DenseCRF(**best.drop(["G", "C", "mIoU", "BF"]))
     for suffix, settings in (("dense_crf", searched), ("dense_crf_not_scaled", DenseCRF())):
         scores = evaluate(WithDenseCRF(network, settings), val)
         print(suffix, {name: round(100 * scores[name], 2) for name in ("G", "C", "mIoU", "BF")})

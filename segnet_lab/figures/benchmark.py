@@ -150,15 +150,16 @@ def against(panels: Mapping[str, pd.DataFrame], across: str, up: str) -> Figure:
 
 
 def _name_points(axes: Axes, xs: pd.Series, ys: pd.Series) -> None:
-    """A name beside each point, above or below it where another name stands already."""
-    taken = []  # boxes of names, in points of the figure
+    """A name beside each point, above or below it where another name stands already, never past the panel's end."""
+    taken, end = [], axes.get_window_extent().x1 * 72 / axes.figure.dpi  # boxes of names, in points of the figure
     for name, at in sorted(zip(xs.index, zip(xs, ys, strict=True), strict=True), key=lambda point: -point[1][0]):
         x, y = axes.transData.transform(at) * 72 / axes.figure.dpi
         wide = 5.0 * len(str(name))
         places = [(6, 0), (-6 - wide, 0), (6, 9), (6, -9), (-6 - wide, 9), (-6 - wide, -9), (6, 18), (6, -18)]
         for dx, dy in places:
             box = (x + dx, y + dy - 5, x + dx + wide, y + dy + 5)
-            if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
+            free = not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken)
+            if free and box[2] < end:
                 break
         taken += [box, (x - 3, y - 3, x + 3, y + 3)]
         axes.annotate(str(name), at, (dx, dy), textcoords="offset points", fontsize=9, va="center", color=INK)
@@ -193,6 +194,9 @@ def curves(panels: Mapping[str, pd.DataFrame], x: str, y: str = "", log: bool = 
         axes.set(title=title, xlabel=x)
         if log:
             axes.set_xscale("log")
+            if len(table) <= 8:  # every place has its number, and none between
+                axes.set_xticks(table.index, minor=False)
+                axes.set_xticks([], minor=True)
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.xaxis.set_minor_formatter("")
         axes.grid(axis="y")

@@ -58,6 +58,13 @@ def test_against_puts_one_score_across_and_one_up():
     ]
 
 
+def test_a_long_name_stays_in_its_panel():
+    table = pd.DataFrame({"G": [80.0, 90.0], "BF": [20.0, 40.0]}, index=["fcn", "deeplab_large_fov-dense_crf"])
+    left, _ = benchmark.against({"a": table, "b": table}, "G", "BF").axes
+    left.figure.canvas.draw()
+    assert all(text.get_window_extent().x1 <= left.get_window_extent().x1 for text in left.texts)
+
+
 def test_curves_bridge_gaps_and_name_their_ends():
     table = pd.DataFrame({"a_b": [1.0, np.nan, 3.0], "c": [3.0, 2.0, np.nan]}, index=[1, 2, 4])
     (axes,) = benchmark.curves({"mIoU": table}, "epoch", log=True).axes
