@@ -109,6 +109,7 @@ def score_against_memory(panels: dict[str, pd.DataFrame], score: str, memory: st
     for axes, (title, table) in zip(grid.flat, panels.items(), strict=True):
         table = table.dropna(subset=[score, memory]).sort_values(score)
         axes.scatter(table[memory], table[score], s=50, zorder=3)
+        axes.margins(y=0.12)  # labels that were spread stay inside
         axes.set_xscale("symlog", linthresh=1, linscale=0.5)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         low, high = axes.get_ylim()
