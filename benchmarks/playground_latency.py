@@ -37,7 +37,7 @@ def measure():
     Returns
     -------
     rows : list of dict
-        `input`, `size`, `events`, and `work_median`, `work_p90`, `paint_median`, `paint_p90` in ms.
+        `input`, `size`, `events`, and `work_median_ms`, `work_p90_ms`, `paint_median_ms`, `paint_p90_ms`.
     """
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
@@ -52,7 +52,12 @@ def measure():
                 times = _times(_board(browser, address, size), size, event, act)
                 (work, paint), (slow_work, slow_paint) = np.percentile(times, (50, 90), axis=0).round(1).tolist()
                 row = {"input": kind, "size": f"{size}x{size}", "events": len(times)}
-                row |= {"work_median": work, "work_p90": slow_work, "paint_median": paint, "paint_p90": slow_paint}
+                row |= {
+                    "work_median_ms": work,
+                    "work_p90_ms": slow_work,
+                    "paint_median_ms": paint,
+                    "paint_p90_ms": slow_paint,
+                }
                 rows.append(row)
         browser.close()
     return rows
@@ -101,4 +106,4 @@ def _hover(page, n, box):
 if __name__ == "__main__":
     rows = measure()
     for line in (rows[0], *(row.values() for row in rows)):
-        print("".join(f"{value!s:>14}" for value in line))
+        print("".join(f"{value!s:>17}" for value in line))
