@@ -17,7 +17,7 @@ def test_every_explorer_is_shown_in_light_and_dark_with_something_to_try():
             assert "**Try:**" in section
 
 
-def test_pictures_are_light_and_none_is_left_over():
+def test_pictures_are_light_and_those_that_are_shown_are_there():
     sizes = {file.name: file.stat().st_size for file in (DOCS / "pictures").iterdir()}
     assert max(sizes.values()) <= 150_000
     assert sum(sizes.values()) <= 2_500_000
