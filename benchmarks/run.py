@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parent / "results" / "benchmarks"
-NAMES = ("networks", "boundary_f1", "playground_latency")
+NAMES = ("networks", "boundary_f1", "playground_latency", "explorer_latency")
 
 
 def main() -> None:
