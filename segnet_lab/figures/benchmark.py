@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -185,7 +186,7 @@ def curves(panels: Mapping[str, pd.DataFrame], x: str, y: str = "", log: bool = 
     Figure
     """
     names = list(dict.fromkeys(name for table in panels.values() for name in table))
-    colours = dict(zip(names, [*COLOURS, SOFT, INK], strict=False))
+    colours = dict(zip(names, cycle([*COLOURS, SOFT, INK]), strict=False))
     figure, grid = plt.subplots(1, len(panels), figsize=(FIGURE_WIDTH, 3.4), sharey=same, squeeze=False)
     for axes, (title, table) in zip(grid.flat, panels.items(), strict=True):
         for name, values in table.items():
@@ -237,7 +238,7 @@ def training_course(sides: Mapping[str, Mapping[str, pd.DataFrame]], x: Sequence
     """
     scores = list(next(iter(sides.values())))
     names = list(dict.fromkeys(name for side in sides.values() for table in side.values() for name in table))
-    colours = dict(zip(names, [*COLOURS, SOFT, INK], strict=False))
+    colours = dict(zip(names, cycle([*COLOURS, SOFT, INK]), strict=False))
     figure, grid = plt.subplots(len(sides), len(scores), figsize=(FIGURE_WIDTH, 2.5 * len(sides) + 0.5), squeeze=False)
     for row, (side, tables), unit in zip(grid, sides.items(), x, strict=True):
         for axes, (score, table) in zip(row, tables.items(), strict=True):

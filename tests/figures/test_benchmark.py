@@ -87,6 +87,12 @@ def test_a_name_has_one_colour_in_all_panels():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["segnet", "fcn"]
 
 
+def test_more_names_than_colours():
+    table = pd.DataFrame({f"network {n}": [1.0, n] for n in range(11)})
+    (axes,) = benchmark.curves({"": table}, "epoch").axes
+    assert [line.get_color() for line in axes.lines[8:]] == [line.get_color() for line in axes.lines[:3]]
+
+
 def test_ratios_divide_each_side_by_its_own_base():
     ours = pd.DataFrame({"ms": [10.0, 5.0], "MB": [1.0, np.nan]}, index=["segnet", "unet"])
     paper = pd.DataFrame({"ms": [422.5, 110.06], "MB": [1052.0, 1993.0]}, index=["segnet", "deeplab"])
