@@ -17,6 +17,7 @@ from PIL import Image
 from segnet_lab.cli import EXPECTED
 from segnet_lab.data.images import read_image
 from segnet_lab.figures import balance, compared, inside
+from segnet_lab.figures.pictures import classes
 from segnet_lab.inference import predict
 from segnet_lab.losses import BALANCINGS, PUBLISHED_CAMVID_WEIGHTS, ClassCounts, class_weights, count_classes
 from segnet_lab.metrics import boundary_map
@@ -238,6 +239,7 @@ def explore_boundary_f1(target, data, predictions: Mapping | None = None) -> Exp
         Shown before three made-up ones on which mIoU and BF disagree.
     """
     target = np.asarray(target)
+    classes("truth", target, data)  # refuses labels that are no classes
     examples = {**(predictions or {}), **compared.made_up_predictions(target, data.ignore_index)}
     present = [c for c in np.unique(target).tolist() if c != data.ignore_index]
     if not present:

@@ -34,9 +34,11 @@ class Networks:
         Raises
         ------
         ValueError
-            No such set of runs, or none of it came with weights.
+            No such set of runs, none of it came with weights, or an empty dict.
         """
         if isinstance(self._runs, Mapping):
+            if not self._runs:
+                raise ValueError("no networks to look into: give at least one, as {name: network}")
             return dict(self._runs)
         models = {
             name: load_run(path).model

@@ -258,6 +258,8 @@ def test_a_set_of_runs_by_name(tmp_path, monkeypatch):
 
 def test_bad_arguments_are_said_in_the_widget(squares):
     assert "unknown set of runs 'nothing'" in widgets.explore_decoders("nothing").view.message
+    assert "no networks to look into" in widgets.explore_predictions({}, squares).view.message
+    assert "label 7" in widgets.explore_boundary_f1(np.full((8, 8), 7), squares).view.message
     assert "no dropout is on" in widgets.explore_uncertainty(create_model("segnet_basic"), IMAGE, squares).view.message
     assert "has no decoder" in widgets.explore_sparse_maps(create_model("no_pooling", width=0.1), IMAGE).view.message
     assert "no file" in widgets.explore_sparse_maps(create_model("segnet_basic", width=0.1), "none.png").view.message
