@@ -107,7 +107,7 @@ def table6() -> None:
 def lessons() -> None:
     """Seconds from start to end, and of the processor, of every lesson with its own parameters on one core."""
     os.environ["OMP_NUM_THREADS"] = "1"
-    rows, about = {}, environment() | {"processor": processor(), "cores": os.cpu_count()}
+    rows, about = {}, environment() | {"threads": 1, "processor": processor(), "cores": os.cpu_count()}
     for name in list_notebooks():
         load, start, busy = os.getloadavg()[0], time.perf_counter(), seconds_of_children()
         with TemporaryDirectory() as folder:
