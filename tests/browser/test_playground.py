@@ -724,6 +724,9 @@ def test_in_jupyterlab(lab, page, complaints, tmp_path, screenshot):
     page.set_viewport_size({"width": 1500, "height": 1000})
     lab.open_and_run(page, write_notebook(tmp_path / "playground.ipynb", *CELLS))
     board = Board(page, page.locator(".jp-OutputArea-output"))
+    choose_theme(page, "Light", LIGHT)
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    page.locator("[data-layout=wide]").wait_for()
 
     board.press("brush 4")  # by mouse
     board.cells("input").nth(8).click()
@@ -733,8 +736,7 @@ def test_in_jupyterlab(lab, page, complaints, tmp_path, screenshot):
         page.keyboard.press(key)
     assert page.locator(".jp-CodeCell").count() == 2
     board.choose("Decoding B", "bilinear")
-    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
-    choose_theme(page, "Light", LIGHT)
+    page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0; }")
     board.cells("dense").nth(19).hover()
     screenshot(page, "playground_jupyterlab")
     _, values, codes = board.agrees_with_library()
