@@ -1,5 +1,7 @@
 """The two building blocks: a convolution with batch normalisation, and a deconvolution that starts as bilinear."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -34,8 +36,10 @@ class ConvBN(nn.Module):
         if bias:
             nn.init.zeros_(self.conv.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.norm(self.conv(x))
+    def forward(self, x: Tensor, saved_as: AbstractContextManager = nullcontext()) -> Tensor:
+        with saved_as:  # for a decoder that knows how x can be made again in the backward pass
+            x = self.conv(x)
+        x = self.norm(x)
         return x.relu() if self.relu else x
 
 

@@ -4,10 +4,13 @@ import warnings
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from segnet_lab import create_model, list_models
+from segnet_lab import create_model, list_models, optimize
+from segnet_lab.allocator import left_behind
 from segnet_lab.models import NETWORKS
-from segnet_lab.models.decoders import FixedIndices, Unpool
+from segnet_lab.models.decoders import Decoder, FixedIndices, Unpool
 from segnet_lab.models.layers import ConvBN
 
 EVERY_NETWORK = pytest.mark.parametrize("name", list_models())
@@ -112,6 +115,53 @@ def test_training_keeps_no_int64(name):
         network(name).train()(image(48, 64, batch=2)).sum().backward()
     assert saved
     assert {str(t.dtype) for t in saved if t.numel() > 1} <= {"torch.float32", "torch.uint8", "torch.bool"}
+
+
+class Made(TorchDispatchMode):
+    """Types of all tensors of more than one element that are made meanwhile."""
+
+    def __init__(self):
+        super().__init__()
+        self.dtypes = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        self.dtypes |= {t.dtype for t in tree_leaves(out) if isinstance(t, torch.Tensor) and t.numel() > 1}
+        return out
+
+
+@pytest.mark.parametrize("name", UNPOOLING)
+def test_pooling_indices_are_never_made(name):
+    x = image(48, 64, batch=2)
+    model = network(name)
+    fast, lean = optimize(model.eval(), "float32"), optimize(model, "float32", low_memory=True)
+    with Made() as made:
+        model.train()(x).sum().backward()
+        fast(x), lean(x)
+    assert torch.float32 in made.dtypes
+    assert torch.int64 not in made.dtypes
+
+
+@pytest.mark.parametrize("name", [name for name in UNPOOLING if name != "fixed_indices"])
+def test_a_sparse_map_is_made_again_not_kept(name, monkeypatch):
+    """The same gradients to the last bit as with the sparse map kept; fewer bytes, also in second derivatives."""
+
+    def trained(x):
+        model = network(name, dropout=0.0).double().train()
+        kept = left_behind(lambda: model(x).square().mean())
+        weights = [p for p in model.parameters() if p.requires_grad]
+        first = torch.autograd.grad(kept.made, weights, create_graph=True)
+        second = torch.autograd.grad(sum(g.square().sum() for g in first), weights, allow_unused=True)
+        return kept.bytes, [*first, *(g for g in second if g is not None)]
+
+    x = image(64, 80, batch=2).double()
+    bytes_made_again, gradients = trained(x)
+    monkeypatch.setattr(Unpool, "forward", Decoder.forward)
+    bytes_kept, expected = trained(x)
+    assert len(gradients) == len(expected)
+    assert all(torch.equal(g, e) for g, e in zip(gradients, expected, strict=True))
+    # three quarters of the last decoder's sparse map are gone, of one channel at least: two images, float64
+    assert bytes_kept - bytes_made_again > 0.7 * 2 * 8 * 64 * 80
 
 
 @EVERY_NETWORK
