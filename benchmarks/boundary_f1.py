@@ -1,6 +1,6 @@
 """How long the scores of one image take, against other ways to the same numbers.
 
-    python benchmarks/boundary_f1.py
+    python benchmarks/run.py boundary_f1
 
 360x480, 11 classes, void, one thread. The prediction is the truth in squares of 8x8 pixels, each with the label of its
 middle pixel. All contenders score an image before the next image comes, so that what else the machine does hits all of
@@ -38,19 +38,19 @@ DISK = (HALF_WIDTHS[FROM_MIDDLE][:, None] >= FROM_MIDDLE).astype(np.uint8)  # (9
 CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 
-def measure(rounds: int = 10) -> list[dict]:
+def measure(quick: bool = False) -> list[dict]:
     """Time every contender on ten images, in turn.
 
     Parameters
     ----------
-    rounds : int
-        How often to go through the images; contenders that take more than 30 ms see them once.
+    quick : bool
+        Go through the images once, not ten times; contenders that take more than 30 ms always see them once.
 
     Returns
     -------
     list of dict
-        group, name, ms, ms_low, ms_high (median and quartiles of an image), ratio (to the first of the group), score
-        (mean over the images), runs.
+        group, name, unit, median, low, high (quartiles over images), ratio (to the first of the group), score (mean
+        over the images), runs.
     """
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -58,7 +58,7 @@ def measure(rounds: int = 10) -> list[dict]:
     rows = []
     for group, contenders in GROUPS.items():
         times, scores = {name: [] for name in contenders}, {name: [] for name in contenders}
-        for turn in range(rounds * len(images)):
+        for turn in range((1 if quick else 10) * len(images)):
             for name, contender in contenders.items():
                 if turn >= len(images) and np.median(times[name]) > 30:
                     continue
@@ -75,8 +75,9 @@ def measure(rounds: int = 10) -> list[dict]:
             ratio = np.median(np.divide(taken[:turns], times[first][:turns]))
             score = np.mean(scores[name][: len(images)])
             rows.append(
-                {"group": group, "name": name, "ms": float(median), "ms_low": float(low), "ms_high": float(high)}
-                | {"ratio": float(ratio), "score": float(score), "runs": len(taken)}
+                {"group": group, "name": name, "unit": "ms"}
+                | {"median": round(float(median), 3), "low": round(float(low), 3), "high": round(float(high), 3)}
+                | {"runs": len(taken), "ratio": round(float(ratio), 3), "score": round(float(score), 4)}
             )
     return rows
 
@@ -206,19 +207,3 @@ GROUPS = {
         "scikit-learn": accuracy_from(count_by_sklearn),
     },
 }
-
-
-def table(rows: list[dict]) -> str:
-    lines = [f"{'':42}{'ms an image':>12}{'quartiles':>16}{'ratio':>8}{'score':>8}{'runs':>6}"]
-    for i, row in enumerate(rows):
-        if i == 0 or row["group"] != rows[i - 1]["group"]:
-            lines.append(row["group"])
-        quartiles = f"{row['ms_low']:.2f} - {row['ms_high']:.2f}"
-        lines.append(
-            f"  {row['name']:40}{row['ms']:12.2f}{quartiles:>16}{row['ratio']:8.2f}{row['score']:8.4f}{row['runs']:6}"
-        )
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(table(measure()))

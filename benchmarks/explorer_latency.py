@@ -1,6 +1,6 @@
 """How soon an explorer answers: from a key on its slider, or a click, to the painted pictures, in a real JupyterLab.
 
-    python benchmarks/explorer_latency.py
+    python benchmarks/run.py explorer_latency
 
 The way there and back holds everything: the slider's message to the kernel, the drawing in numpy (and, where that is
 so, a network's forward pass), the pictures' way to the page, and the next frame on the screen. An act that the
@@ -22,7 +22,7 @@ sys.path[:0] = [str(REPO), str(REPO / "tests" / "browser")]
 from conftest import ARGS, CHROMIUM, jupyterlab, write_notebook  # noqa: E402
 from test_explorers import EXPLORERS, SETUP  # noqa: E402
 
-TIMES = 20
+TIMES = 20  # quick or not: nearly all of the time goes into opening JupyterLab
 CLICK, FILE, THROUGH = "click", "picture from disk", "image shows through"  # the last one in the browser alone
 ACTS = (  # explorer, and what is done to it: a click, a file, or the label of a slider that is moved
     ("sparse_maps", "channel"),
@@ -56,7 +56,7 @@ WATCH = """(root) => {
 }"""
 
 
-def measure():
+def measure(quick=False):
     """One row for each explorer.
 
     Returns
@@ -124,9 +124,3 @@ def _slides(page, root, label):
 def _wait(page, n):
     page.wait_for_function("(n) => times.length >= n", arg=n)
     page.wait_for_timeout(60)  # let the frame and the messages behind it settle
-
-
-if __name__ == "__main__":
-    rows = measure()
-    for line in (rows[0], *(row.values() for row in rows)):
-        print("".join(f"{value!s:>18}" for value in line))

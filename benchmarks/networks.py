@@ -1,30 +1,32 @@
 """Time and memory of SegNet-Basic and SegNet at 360x480, against the same networks in plain PyTorch (naive.py).
 
-    python benchmarks/networks.py [--quick] [--threads N]
+    python benchmarks/run.py networks training pooling image_sizes remembered unet [--quick] [--threads N]
 
 Times: all forms of a network take turns (A B C A B C ...), so that what else the machine does hits all of them; a ratio
 is the median, over rounds, of a form's time against the naive one's of the same round. Memory: every form in a process
 of its own; the highest resident set while it works, less that after importing torch and the kit. The weights are in it,
-what making them took is not. Networks have fresh weights: time and memory do not depend on them.
+what making them took is not; numba is in it where a form loads it, and named beside it. glibc gives freed maps back to
+the system (MALLOC_MMAP_THRESHOLD_, for all forms alike), so that a peak is what a form needs, not the holes in a heap.
+Networks have fresh weights: time and memory do not depend on them.
 """
 
-import argparse
 import ctypes
 import gc
 import json
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segnet_lab import create_model, optimize, pooling
+from segnet_lab import create_model, kernels, optimize, pooling
+from segnet_lab.allocator import left_behind
 from segnet_lab.devices import autocast
 from segnet_lab.losses import cross_entropy
 
@@ -46,6 +48,7 @@ INFERENCE = {  # name: (precision, low_memory); the first of each group is what 
     "low memory (default)": ("auto", True),
     "low memory bfloat16": ("bfloat16", True),
 }
+FLOAT32 = ("optimize float32", "low memory float32")
 TRAINING = {  # name: (naive network, bfloat16 and channels_last, checkpointing)
     "naive": (True, False, False),
     "naive bfloat16 channels_last": (True, True, False),
@@ -89,47 +92,40 @@ def training_form(network: str, form: str, batch: int):
 # ---------------------------------------------------------------------------- what is measured
 
 
-def measure(quick: bool = False) -> list[dict]:
-    """All figures of networks and pooling.
+# Each function takes `quick`, for fewer rounds, and gives rows: `group`, `name`, `unit`, `median`, `low`, `high`
+# (quartiles), `runs`, and `ratio` to the first of the group.
 
-    Parameters
-    ----------
-    quick : bool
-        Fewer rounds, and memory of inference only: a look, not a result.
 
-    Returns
-    -------
-    list of dict
-        `group`, `name`, `unit`, `median`, `low`, `high` (quartiles), `ratio` (to the group's first), `runs`.
-    """
-    rounds = 3 if quick else 9
+def inference(quick: bool = False) -> list[dict]:
+    """One image through each form: time, share of what the machine can do, memory."""
     rows = machine_limit()
-    fp32 = next(row["median"] for row in rows if row["name"] == "float32")
-    bf16 = next(row["median"] for row in rows if row["name"] == "bfloat16")
-    images = _images(1)
+    limits = {row["name"]: row["median"] for row in rows}
+    image = _images(1)
     for network in BATCH:
         forms = {name: inference_form(network, name) for name in INFERENCE}
         with torch.inference_mode():
-            calls = {name: lambda form=form: form(images) for name, form in forms.items()}
-            timed = compare(f"inference time, {network}", calls, rounds)
+            calls = {name: lambda form=form: form(image) for name, form in forms.items()}
+            timed = compare(f"inference time, {network}", calls, 2 if quick else 7)
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
-            forms["naive"](images)
+            forms["naive"](image)
         for row in timed:  # products and sums of the convolutions; how near they come to the machine's matrix product
             row["gflops"] = round(counter.get_total_flops() / row["median"] / 1e6, 1)
-            row["share_of_gemm"] = round(row["gflops"] / (fp32 if "32" in row["name"] or row is timed[0] else bf16), 3)
+            limit = limits["float32" if row["name"] in ("naive", *FLOAT32) else "bfloat16"]
+            row["share_of_gemm"] = round(row["gflops"] / limit, 3)
         rows += timed
-        rows += memory_of(f"inference memory, {network}", network, "inference", list(INFERENCE))
         del forms, calls
-    rows += pooling_pair(rounds)
-    rows += image_sizes(rounds)
-    rows += remembered()
-    rows += unet_peer(rounds)
-    for network in BATCH if not quick else ():
-        steps = {name: training_form(network, name, BATCH[network]) for name in TRAINING}
-        rows += compare(f"training step time, {network}, batch {BATCH[network]}", steps, 5)
+        rows += memory_of(f"inference memory, {network}", network, "inference", list(INFERENCE))
+    return rows
+
+
+def training(quick: bool = False) -> list[dict]:
+    """One step of SGD with momentum: time and memory."""
+    rows = []
+    for network, batch in BATCH.items():
+        steps = {name: training_form(network, name, batch) for name in TRAINING}
+        rows += compare(f"training step time, {network}, batch {batch}", steps, 1 if quick else 5)
         del steps
-        group = f"training step memory, {network}, batch {BATCH[network]}"
-        rows += memory_of(group, network, "training", list(TRAINING))
+        rows += memory_of(f"training step memory, {network}, batch {batch}", network, "training", list(TRAINING))
     return rows
 
 
@@ -144,7 +140,7 @@ def machine_limit() -> list[dict]:
     return rows
 
 
-def pooling_pair(rounds: int) -> list[dict]:
+def pooling_pair(quick: bool = False) -> list[dict]:
     """Pooling and unpooling of 64 maps."""
     rows = []
     for dtype in (torch.float32, torch.bfloat16):
@@ -171,11 +167,11 @@ def pooling_pair(rounds: int) -> list[dict]:
         }
         name = str(dtype).removeprefix("torch.")
         with torch.inference_mode():
-            rows += compare(f"pool and unpool 64 x 360 x 480, {name}", calls, 2 * rounds)
+            rows += compare(f"pool and unpool 64 x 360 x 480, {name}", calls, 6 if quick else 20)
     return rows
 
 
-def image_sizes(rounds: int) -> list[dict]:
+def image_sizes(quick: bool = False) -> list[dict]:
     """How time and memory of SegNet-Basic grow with the image; ratios are to 90 x 120."""
     sizes = [(90, 120), (180, 240), (360, 480), (720, 960)]
     rows = []
@@ -184,57 +180,50 @@ def image_sizes(rounds: int) -> list[dict]:
         images = {size: torch.rand(1, 3, *size) for size in sizes}
         with torch.inference_mode():
             calls = {f"{h}x{w}": lambda image=image: fast(image) for (h, w), image in images.items()}  # noqa: B023
-            rows += compare(f"time by image size, segnet_basic, {form}", calls, rounds)
-    peaks = [fresh_process("segnet_basic", "inference", "low memory (default)", size) for size in sizes]
+            rows += compare(f"time by image size, segnet_basic, {form}", calls, 2 if quick else 7)
+    peaks = [fresh_process("segnet_basic", "inference", "low memory (default)", size)[0] for size in sizes]
     for (h, w), peak in zip(sizes, peaks, strict=True):
         row = _row("memory by image size, segnet_basic, low memory (default)", f"{h}x{w}", "MB", [peak])
         rows.append(row | {"ratio": round(peak / peaks[0], 3)})
     return rows
 
 
-def remembered() -> list[dict]:
-    """Bytes of pooling indices or codes in a training graph, one image; found by looking at every saved tensor."""
+def remembered(quick: bool = False) -> list[dict]:
+    """Bytes of pooling indices or codes in a training graph, one image, by looking at every saved tensor; beside it all
+    bytes that the allocator still holds after the forward pass.
+    """
     rows = []
     for network in BATCH:
-        found = {}
         for name, naive in (("naive, int64 indices", True), ("kit, 2-bit codes", False)):
             model = create_model(network, CLASSES, seed=0).train()
-            model = NaiveSegNet(model) if naive else model
-            saved = {}
+            model, saved = (NaiveSegNet(model) if naive else model), {}
 
-            def note(t, saved=saved):
-                saved[t.data_ptr()] = (t.dtype, t.nbytes)
+            def note(t, saved=saved, kind=torch.int64 if naive else torch.uint8):
+                if t.dtype == kind:
+                    saved[t.data_ptr()] = t.nbytes
                 return t
 
             with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
-                logits = model(_images(1))
-            found[name] = Counter()
-            for dtype, size in saved.values():
-                found[name][dtype] += size
-            del logits
-        first = found["naive, int64 indices"][torch.int64]
-        for name, dtype in (("naive, int64 indices", torch.int64), ("kit, 2-bit codes", torch.uint8)):
-            size = found[name][dtype]
-            row = _row(f"indices kept for the backward pass, {network}", name, "MB", [size / MEGA])
-            rows.append(row | {"ratio": round(size / first, 5), "all_saved_MB": sum(found[name].values()) / MEGA})
+                held = left_behind(lambda model=model: model(_images(1))).bytes
+            row = _row(f"indices kept for the backward pass, {network}", name, "MB", [sum(saved.values()) / MEGA])
+            ratio = round(row["median"] / (rows[-1] if not naive else row)["median"], 5)
+            rows.append(row | {"ratio": ratio, "all_held_MB": round(held / MEGA, 1)})
     return rows
 
 
-def unet_peer(rounds: int) -> list[dict]:
-    """U-Net with a VGG16 encoder of segmentation_models.pytorch, where it is installed."""
-    try:
-        import segmentation_models_pytorch as smp
-    except ImportError:
-        return []
-    images = torch.rand(1, 3, 352, 480)  # it takes multiples of 32
+def unet_peer(quick: bool = False) -> list[dict]:
+    """U-Net with a VGG16 encoder of segmentation_models.pytorch; raises ImportError where it is not installed."""
+    import segmentation_models_pytorch as smp
+
+    image = torch.rand(1, 3, 352, 480)  # it takes multiples of 32
     peer = smp.Unet("vgg16_bn", encoder_weights=None, classes=CLASSES).eval()
     ours = create_model("unet", CLASSES, seed=0).eval()
     with torch.inference_mode():
-        calls = {"segmentation_models.pytorch U-Net VGG16": lambda: peer(images)}
+        calls = {"segmentation_models.pytorch U-Net VGG16": lambda: peer(image)}
         for name, precision in (("kit unet, optimize float32", "float32"), ("kit unet, optimize (default)", "auto")):
             fast = optimize(ours, precision)
-            calls[name] = lambda fast=fast: fast(images)
-        return compare("inference time, unet, 352x480", calls, rounds)
+            calls[name] = lambda fast=fast: fast(image)
+        return compare("inference time, unet, 352x480", calls, 2 if quick else 7)
 
 
 # ---------------------------------------------------------------------------- how
@@ -274,26 +263,33 @@ def _row(group: str, name: str, unit: str, values: list[float]) -> dict:
 
 
 def memory_of(group: str, network: str, kind: str, forms: list[str]) -> list[dict]:
-    peaks = [fresh_process(network, kind, form, SIZE) for form in forms]
     rows = []
-    for form, peak in zip(forms, peaks, strict=True):
-        rows.append(_row(group, form, "MB", [peak]) | {"ratio": round(peak / peaks[0], 3)})
-        print(f"  {group}: {form}  {peak:.0f} MB  {rows[-1]['ratio']}", file=sys.stderr, flush=True)
+    for form in forms:
+        peak, numba = fresh_process(network, kind, form, SIZE)
+        row = _row(group, form, "MB", [peak]) | {"of_it_numba": round(numba, 1)}
+        rows.append(row | {"ratio": round(peak / (rows[0]["median"] if rows else peak), 3)})
+        print(f"  {group}: {form}  {peak:.0f} MB, {numba:.0f} numba  {rows[-1]['ratio']}", file=sys.stderr, flush=True)
     return rows
 
 
-def fresh_process(network: str, kind: str, form: str, size: tuple[int, int]) -> float:
-    """MB at the peak of one inference or training step, in a process that does nothing else."""
+def fresh_process(network: str, kind: str, form: str, size: tuple[int, int]) -> tuple[float, float]:
+    """MB at the peak of one inference or training step, in a process that does nothing else; MB of it for numba."""
     task = json.dumps({"network": network, "kind": kind, "form": form, "size": size})
-    command = [sys.executable, __file__, "--worker", task, "--threads", str(torch.get_num_threads())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, __file__, task, str(torch.get_num_threads())]
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise RuntimeError(f"measuring {task} failed:\n{done.stderr}")
-    return float(done.stdout.split()[-1])
+    return tuple(json.loads(done.stdout))
 
 
-def _worker(task: dict) -> None:
+def _worker(task: dict) -> tuple[float, float]:
     imported = _memory("VmRSS")
+    if task["form"].startswith(("optimize", "kit")) and kernels.available():  # these call them; load them now
+        codes = np.zeros(1, np.uint8)
+        maps = np.zeros((1, 2, 2, 1), np.int32), np.zeros((1, 1, 1, 1), np.int32)
+        kernels.pool(maps[0], 2**30, False, maps[1], codes)
+    numba = _memory("VmRSS") - imported
     if task["kind"] == "inference":
         form, images = inference_form(task["network"], task["form"]), torch.rand(1, 3, *task["size"])
         call = torch.inference_mode()(lambda: form(images))
@@ -304,7 +300,7 @@ def _worker(task: dict) -> None:
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     call()
     call()  # a second training step has the momentum, too
-    print(_memory("VmHWM") - imported)
+    return _memory("VmHWM") - imported, numba
 
 
 def _memory(key: str) -> float:
@@ -317,14 +313,6 @@ def _images(batch: int) -> torch.Tensor:
     return torch.rand(batch, 3, *SIZE, generator=torch.Generator().manual_seed(0))
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--worker", type=json.loads, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    if options.worker:
-        _worker(options.worker)
-    else:
-        print(json.dumps(measure(options.quick), indent=1))
+if __name__ == "__main__":  # the fresh process
+    torch.set_num_threads(int(sys.argv[2]))
+    print(json.dumps(_worker(json.loads(sys.argv[1]))))

@@ -1,6 +1,6 @@
 """How soon the playground answers: from an input event to the painted frame, in a real browser.
 
-    python benchmarks/playground_latency.py
+    python benchmarks/run.py playground_latency
 
 Every edit recomputes pooling, codes, both decodings and their errors. `work` is the time until the handlers are done
 and the page is laid out; `paint` ends when the next frame has been painted, so it holds the wait for the display's
@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 
 from segnet_lab.widgets import write_playground_html
 
-EVENTS = 200
+EVENTS = 60
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 WATCH = """(name) => {
   window.times = [];
@@ -31,8 +31,8 @@ WATCH = """(name) => {
 }"""
 
 
-def measure():
-    """One row for each kind of input and size of grid, over 200 events.
+def measure(quick=False):
+    """One row for each kind of input and size of grid, over 60 events, 10 if quick.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def measure():
         rows = []
         for size in (8, 16):
             for kind, (event, act) in kinds.items():
-                times = _times(_board(browser, address, size), size, event, act)
+                times = _times(_board(browser, address, size), size, event, act, 10 if quick else EVENTS)
                 (work, paint), (slow_work, slow_paint) = np.percentile(times, (50, 90), axis=0).round(1).tolist()
                 row = {"input": kind, "size": f"{size}x{size}", "events": len(times)}
                 row |= {
@@ -74,13 +74,13 @@ def _board(browser, address, size):
     return page
 
 
-def _times(page, size, event, act):
+def _times(page, size, event, act, events):
     pause = random.Random(0)
     cells = page.locator(".grid.input .cell, .grid.dense .cell").all()[: size * size]
     boxes = [cell.bounding_box() for cell in cells]
     cells[size + 1].focus()
     page.evaluate(WATCH, event)
-    for n in range(EVENTS):
+    for n in range(events):
         act(page, n, boxes[37 * n % len(boxes)])
         page.wait_for_function("(n) => times.length > n", arg=n)
         page.wait_for_timeout(pause.uniform(40, 57))  # out of step with the display, and after the message to Python
@@ -101,9 +101,3 @@ def _paint(page, n, box):
 
 def _hover(page, n, box):
     page.mouse.move(box["x"] + 5, box["y"] + 5)
-
-
-if __name__ == "__main__":
-    rows = measure()
-    for line in (rows[0], *(row.values() for row in rows)):
-        print("".join(f"{value!s:>17}" for value in line))

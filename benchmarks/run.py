@@ -1,13 +1,12 @@
-"""Rerun every figure of speed and memory: `python benchmarks/run.py [--quick] [--only NAME]`.
+"""Measure everything again, or what is named: `python benchmarks/run.py [NAME ...] [--quick] [--threads N]`.
 
-Each script beside this one offers `measure() -> list[dict]`. The rows of all go to results/benchmarks/benchmarks.json
-and, as tables, to benchmarks.md, with the machine, the versions and the time. With --only, the other scripts' rows stay
-as they were. Run it on a quiet machine: about 15 minutes on two cores.
+The rows of each part go to results/benchmarks/benchmarks.json and, as tables, to benchmarks.md, with the machine, the
+versions, the threads and the load. Parts that are not named keep the rows they had. Run it on a quiet machine: about
+10 minutes on two cores.
 """
 
 import argparse
 import importlib
-import inspect
 import json
 import os
 import platform
@@ -15,49 +14,65 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import perf_counter
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parent / "results" / "benchmarks"
-NAMES = ("networks", "boundary_f1", "playground_latency", "explorer_latency")
+PARTS = {  # name: module and function, which takes `quick` and gives rows
+    "networks": ("networks", "inference"),
+    "training": ("networks", "training"),
+    "pooling": ("networks", "pooling_pair"),
+    "image_sizes": ("networks", "image_sizes"),
+    "remembered": ("networks", "remembered"),
+    "unet": ("networks", "unet_peer"),
+    "boundary_f1": ("boundary_f1", "measure"),
+    "playground_latency": ("playground_latency", "measure"),
+    "explorer_latency": ("explorer_latency", "measure"),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(PARTS)}; all of them by default")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a result; nothing is written")
-    parser.add_argument("--only", choices=NAMES)
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of networks; the scores take one")
     options = parser.parse_args()
-    sys.path.insert(0, str(HERE))
+    if wrong := [name for name in options.names if name not in PARTS]:
+        parser.error(f"unknown part {wrong[0]!r}; known: {', '.join(PARTS)}")
+    sys.path[:0] = [str(HERE), str(HERE.parent)]
+    from segnet_lab.files import write_json, write_text
+
     file = FOLDER / "benchmarks.json"
     results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    for name in [options.only] if options.only else NAMES:
+    for name in options.names or PARTS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        results[name] = about(options.threads) | {"rows": run(name, options.quick, options.threads)}
-    text = tables(results)
-    print(text)
-    if not options.quick:
-        from segnet_lab.files import write_json, write_text
-
-        write_json(file, results)
-        write_text(FOLDER / "benchmarks.md", text)
+        facts, start = about(options.threads), perf_counter()
+        try:
+            rows = run(name, options.quick, options.threads)
+        except (ImportError, FileNotFoundError) as missing:  # a peer, Chromium
+            print(f"{name} not measured: {missing}", file=sys.stderr, flush=True)
+            continue
+        results[name] = facts | {"seconds": round(perf_counter() - start), "rows": rows}
+        print(tables({name: results[name]}), flush=True)
+        if not options.quick:  # after each part: an interrupted run keeps what it measured
+            results = {part: results[part] for part in PARTS if part in results}
+            write_json(file, results)
+            write_text(FOLDER / "benchmarks.md", f"{HEADING}\n\n{tables(results)}\n")
 
 
 def run(name: str, quick: bool, threads: int) -> list[dict]:
-    """The rows of one script; a peer that is not installed is said, not passed over."""
+    """The rows of one part."""
     import torch
 
-    try:
-        measure = importlib.import_module(name).measure
-    except ImportError as error:
-        return [{"group": name, "name": f"not measured: {error}"}]
+    module, function = PARTS[name]
+    measure = getattr(importlib.import_module(module), function)
     torch.set_num_threads(threads)
-    takes = inspect.signature(measure).parameters
-    return measure(**{key: value for key, value in {"quick": quick}.items() if key in takes})
+    return measure(quick)
 
 
 def about(threads: int) -> dict:
     packages = {}
-    for package in ("torch", "numpy", "numba", "opencv-python-headless", "segmentation-models-pytorch"):
+    for package in ("torch", "numpy", "numba", "opencv-python-headless", "segmentation-models-pytorch", "playwright"):
         try:
             packages[package] = version(package)
         except PackageNotFoundError:
@@ -81,15 +96,21 @@ def processor() -> str:
     return " ".join([facts.get("model name", platform.machine()), *units])
 
 
+HEADING = """# Benchmarks
+
+Made by `python benchmarks/run.py`; [docs/benchmarks.md](../../docs/benchmarks.md) says how. `ratio` is to the first row
+of a table, round by round; `low` and `high` are quartiles over `runs`."""
+
+
 def tables(results: dict) -> str:
     """Markdown: a table for each group of rows."""
-    parts = ["# Benchmarks", "Made by `python benchmarks/run.py`. Ratios are to the first row of each table."]
+    parts = []
     for name, result in results.items():
         packages = ", ".join(f"{p} {v}" for p, v in result["packages"].items() if v)
         parts.append(f"## {name}")
         parts.append(
             f"{result['date']}, {result['processor']}, {result['cores']} cores, {result['threads']} threads, load "
-            f"{result['load_before']} before; Python {result['python']}, {packages}."
+            f"{result['load_before']} before, {result['seconds']} s; Python {result['python']}, {packages}."
         )
         groups = {}
         for row in result["rows"]:
@@ -99,7 +120,7 @@ def tables(results: dict) -> str:
             lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
             lines += ["| " + " | ".join(_cell(row.get(column, "")) for column in columns) + " |" for row in rows]
             parts.append((f"**{group}**\n\n" if group else "") + "\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def _cell(value) -> str:
