@@ -1,6 +1,6 @@
 """Time and memory of SegNet-Basic and SegNet at 360x480, against the same networks in plain PyTorch (naive.py).
 
-    python benchmarks/run.py networks training pooling image_sizes remembered unet [--quick] [--threads N]
+    python benchmarks/run.py networks training pooling image_sizes remembered agreement unet [--quick] [--threads N]
 
 Times: all forms of a network take turns (A B C A B C ...), so that what else the machine does hits all of them; a ratio
 is the median, over rounds, of a form's time against the naive one's of the same round. Memory: every form in a process
@@ -25,10 +25,12 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segnet_lab import create_model, kernels, optimize, pooling
+from segnet_lab import create_model, kernels, load_run, optimize, pooling
 from segnet_lab.allocator import left_behind
 from segnet_lab.devices import autocast
+from segnet_lab.folders import shipped
 from segnet_lab.losses import cross_entropy
+from segnet_lab.results import data_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 from naive import NaiveSegNet
@@ -208,6 +210,30 @@ def remembered(quick: bool = False) -> list[dict]:
             row = _row(f"indices kept for the backward pass, {network}", name, "MB", [sum(saved.values()) / MEGA])
             ratio = round(row["median"] / (rows[-1] if not naive else row)["median"], 5)
             rows.append(row | {"ratio": ratio, "all_held_MB": round(held / MEGA, 1)})
+    return rows
+
+
+def agreement(quick: bool = False) -> list[dict]:
+    """Share of pixels whose class is the one of the float32 network: every run with committed weights, 20 images."""
+    rows = []
+    for file in sorted(shipped("results").glob("*/*/best.safetensors")):
+        try:
+            data = data_of(file.parent)
+        except FileNotFoundError as missing:  # data that one has to fetch oneself
+            print(f"  {file.parent.name}: {missing}", file=sys.stderr)
+            continue
+        model, _, _ = load_run(file.parent)
+        images = torch.stack([data[i].image for i in range(min(len(data), 5 if quick else 20))])
+        with torch.inference_mode():
+            expected = model(images).argmax(1)
+            for form, options in INFERENCE.items():
+                if options is not None:
+                    precision, low_memory = options
+                    same = (optimize(model, precision, low_memory=low_memory).labels(images) == expected).float()
+                    shares = (100 * same.mean((1, 2))).tolist()
+                    rows.append(
+                        _row(f"agreement with float32, {file.parent.parent.name}/{file.parent.name}", form, "%", shares)
+                    )
     return rows
 
 

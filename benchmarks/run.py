@@ -24,6 +24,7 @@ PARTS = {  # name: module and function, which takes `quick` and gives rows
     "pooling": ("networks", "pooling_pair"),
     "image_sizes": ("networks", "image_sizes"),
     "remembered": ("networks", "remembered"),
+    "agreement": ("networks", "agreement"),
     "unet": ("networks", "unet_peer"),
     "boundary_f1": ("boundary_f1", "measure"),
     "playground_latency": ("playground_latency", "measure"),

@@ -17,7 +17,7 @@ from segnet_lab.results import scores_table
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-DOCUMENTS = (README, ROOT / "docs" / "widgets.md", ROOT / "notebooks" / "README.md")
+DOCUMENTS = (README, ROOT / "docs" / "widgets.md", ROOT / "docs" / "benchmarks.md", ROOT / "notebooks" / "README.md")
 SCORES = ["G", "C", "mIoU", "BF"]
 
 
@@ -85,9 +85,7 @@ def table3() -> str:
 
 def latencies() -> str:
     """How soon widgets answer, as `make bench` measured it."""
-    file = ROOT / "results" / "benchmarks" / "benchmarks.json"
-    measured = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    parts = []
+    measured, parts = bench(), []
     for name in ("playground_latency", "explorer_latency"):
         if name in measured:
             about = "{date}, {processor}, {cores} cores, load {load_before} before. Times in ms:".format(
@@ -95,6 +93,126 @@ def latencies() -> str:
             )
             parts += [about, markdown(pd.DataFrame(measured[name]["rows"]))]
     return "\n\n".join(parts) or "Not measured yet: `make bench`."
+
+
+# ---------------------------------------------------------------------------- speed and memory
+
+NETS = {"segnet_basic": "SegNet-Basic", "segnet": "SegNet"}
+TARGETS = [  # what, part, group (with the network's name, where it is of one), row, column, at most
+    ("inference, float32, time", "networks", "inference time, {}", "optimize float32", "ratio", 0.75, 0.75),
+    ("inference, default, time", "networks", "inference time, {}", "optimize (default)", "ratio", 0.38, 0.38),
+    (
+        "inference, low memory, float32, peak",
+        "networks",
+        "inference memory, {}",
+        "low memory float32",
+        "ratio",
+        0.4,
+        0.6,
+    ),
+    (
+        "inference, low memory, default, peak",
+        "networks",
+        "inference memory, {}",
+        "low memory (default)",
+        "ratio",
+        0.25,
+        0.36,
+    ),
+    ("training step, time", "training", "training step time, {}", "kit (default)", "ratio", 0.4, 0.4),
+    ("training step, peak", "training", "training step memory, {}", "kit (default)", "ratio", 0.5, 0.5),
+    (
+        "training step, checkpointing, peak",
+        "training",
+        "training step memory, {}",
+        "kit checkpointing",
+        "ratio",
+        0.35,
+        0.35,
+    ),
+    (
+        "indices kept for training",
+        "remembered",
+        "indices kept for the backward pass, {}",
+        "kit, 2-bit codes",
+        "ratio",
+        1 / 32,
+        1 / 32,
+    ),
+]
+SCORE_TARGETS = [
+    ("BF by distance, ms an image", "distance", "segnet_lab", "median", 3),
+    ("BF by distance, ratio to cv2.dilate", "distance", "segnet_lab", "ratio", 0.65),
+    ("BF one to one, ms an image", "one to one", "segnet_lab with numba", "median", 10),
+    ("confusion matrix, ms an image", "confusion matrix", "segnet_lab", "median", 0.5),
+]
+
+
+def benchmarks() -> str:
+    """Ratios to plain PyTorch, as `make bench` measured them."""
+    parts = []
+    for name, kind in (("networks", "inference"), ("training", "training step")):
+        if name not in (measured := bench()):
+            continue
+        rows = {}
+        for row in measured[name]["rows"]:
+            for net, title in NETS.items():
+                for what in ("time", "memory"):
+                    if re.match(rf"{kind} {what}, {net}(,|$)", row["group"]):
+                        value = f"{row['median']:.0f} {row['unit']}"
+                        value += "" if row["name"] == "naive" else f" ({row['ratio']:.2f})"
+                        rows.setdefault(row["name"], {})[f"{title}, {what}"] = value
+        table = pd.DataFrame([{kind: form} | values for form, values in rows.items()])
+        parts += [circumstances(measured[name]) + " In brackets: ratio to the first row.", markdown(table)]
+    return "\n\n".join(parts) or "Not measured yet: `make bench`."
+
+
+def targets() -> str:
+    """What was aimed at, and whether the committed run reached it."""
+    aims = [
+        (f"{title}: {what}", part, group.format(net), name, column, most[list(NETS).index(net)])
+        for net, title in NETS.items()
+        for what, part, group, name, column, *most in TARGETS
+    ]
+    aims += [(what, "boundary_f1", group, name, column, most) for what, group, name, column, most in SCORE_TARGETS]
+    rows = []
+    for what, part, group, name, column, most in aims:
+        for row in bench().get(part, {"rows": []})["rows"]:
+            if re.match(rf"{group}(, batch|$)", row["group"]) and row["name"] == name:
+                values = {"at most": f"{most:.3g}", "measured": f"{row[column]:.3g}"}
+                rows.append({"aim": what} | values | {"reached": "yes" if row[column] <= most else "no"})
+    shares = [
+        row["median"]
+        for row in bench().get("agreement", {"rows": []})["rows"]
+        if row["name"] in ("optimize (default)", "low memory (default)")
+    ]
+    if shares:
+        row = {"aim": f"pixels of the float32 network's class, least of {len(shares) // 2} trained networks, %"}
+        row |= {"at most": "at least 99.5", "measured": f"{min(shares):.2f}"}
+        rows.append(row | {"reached": "yes" if min(shares) >= 99.5 else "no"})
+    return markdown(pd.DataFrame(rows)) if rows else "Not measured yet: `make bench`."
+
+
+def score_times() -> str:
+    """Milliseconds for the scores of one image."""
+    if "boundary_f1" not in bench():
+        return "Not measured yet: `make bench`."
+    measured = bench()["boundary_f1"]
+    rows = [
+        {"": row["group"], "way": row["name"], "ms": f"{row['median']:.2f}", "ratio": f"{row['ratio']:.2f}"}
+        for row in measured["rows"]
+    ]
+    return circumstances(measured | {"threads": 1}) + "\n\n" + markdown(pd.DataFrame(rows))
+
+
+def bench() -> dict:
+    file = ROOT / "results" / "benchmarks" / "benchmarks.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def circumstances(measured: dict) -> str:
+    facts = "{date}, {processor}, {cores} cores, {threads} used, load {load_before} before; torch {torch}."
+    return facts.format(**measured, torch=measured["packages"]["torch"])
 
 
 def beside(ours: pd.DataFrame, printed: pd.DataFrame, name: str, column: str) -> str:
@@ -126,7 +244,21 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join([line(table.columns), line(["---"] * len(table.columns)), *(line(row) for row in table.values)])
 
 
-BLOCKS = {block.__name__: block for block in (lessons, lesson_times, roadscenes, camvid, table1, table3, latencies)}
+BLOCKS = {
+    block.__name__: block
+    for block in (
+        lessons,
+        lesson_times,
+        roadscenes,
+        camvid,
+        table1,
+        table3,
+        latencies,
+        benchmarks,
+        targets,
+        score_times,
+    )
+}
 
 
 def current(text: str) -> str:

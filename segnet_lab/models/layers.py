@@ -36,8 +36,8 @@ class ConvBN(nn.Module):
         if bias:
             nn.init.zeros_(self.conv.bias)
 
-    def forward(self, x: Tensor, saved_as: AbstractContextManager = nullcontext()) -> Tensor:
-        with saved_as:  # for a decoder that knows how x can be made again in the backward pass
+    def forward(self, x: Tensor, saved_as: AbstractContextManager | None = None) -> Tensor:
+        with saved_as or nullcontext():  # for a decoder that knows how x can be made again in the backward pass
             x = self.conv(x)
         x = self.norm(x)
         return x.relu() if self.relu else x
