@@ -1,6 +1,7 @@
 """The form of the lessons. Each rule yields what is wrong with a notebook, and is shown to find a bad one."""
 
 import ast
+import builtins
 import re
 import statistics
 from collections.abc import Callable, Iterator
@@ -60,6 +61,18 @@ def checks(notebook: Notebook) -> dict[str, list[str]]:
                 found[number] = []
         elif number:
             found[number] += re.findall(r"^check(?:_function)?\(\s*[\"'](.+?)[\"'],", cell.source, re.MULTILINE)
+    return found
+
+
+def names(cells: list, context: type) -> set[str]:
+    """What cells define (ast.Store) or use (ast.Load)."""
+    nodes = [node for cell in cells for node in ast.walk(ast.parse(cell.source))]
+    found = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+    if context is ast.Store:
+        found |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+        found |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+        imported = [a for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for a in node.names]
+        found |= {(a.asname or a.name).split(".")[0] for a in imported}
     return found
 
 
@@ -243,6 +256,16 @@ def solutions_are_right(notebook):
                 yield f"the solution of {name!r} is not right"
 
 
+def solutions_fit_into_the_lesson(notebook):
+    path = notebook.path.parent / "solutions" / notebook.path.name
+    cells = read(path).cells if path.is_file() else []
+    first = next((i for i, cell in enumerate(cells) if EXERCISE.search(cell.source)), 0)
+    answers = [cell for cell in cells[first:] if cell.cell_type == "code"]
+    known = names(notebook.code, ast.Store) | names(answers, ast.Store) | set(dir(builtins)) | {"display"}
+    if unknown := names(answers, ast.Load) - known:
+        yield f"the solutions use {sorted(unknown)}, which the lesson does not have"
+
+
 ALL = [
     code_is_short,
     code_is_no_library,
@@ -266,6 +289,7 @@ LESSON = [
     ends_with_summary_and_exercises,
     exercises_check_themselves,
     solutions_are_right,
+    solutions_fit_into_the_lesson,
 ]
 
 
@@ -317,7 +341,7 @@ def number_the_runs(cells):
 
 
 def good_lesson(answers=("...",) * 3, verdict="not answered yet"):
-    cells = [text(OPENING), code("import math")]
+    cells = [text(OPENING), code("from segnet_lab.exercises import check")]
     cells += [code('dataset: str = "roadscenes"  # made here\ncount: int = 3  # how many', tags=["parameters"])]
     for n in range(5):
         cells += [text("Prose."), code(f"print({n})", f"{n}\n")]
@@ -419,6 +443,7 @@ def test_a_good_lesson_passes(write):
         (exercises_check_themselves, lambda n, _: n.cells[18].outputs[0].update(text="sum 1: right"), "unanswered"),
         (solutions_are_right, of_solution(18, source='check("total 1", 1, 1);'), "but solutions to"),
         (solutions_are_right, of_solution(0, source="# 99 · How long is a lesson?\n"), "not titled"),
+        (solutions_fit_into_the_lesson, of_solution(18, source='check("sum 1", total, 1);'), r"use \['total'\]"),
         (solutions_are_right, of_solution(18, outputs=[]), "solution of 'sum 1' is not right"),
     ],
 )  # fmt: skip
