@@ -79,7 +79,6 @@ SETS = {
         TABLE_4,
         "--data rooms --size 96 128 --width 0.25 --epochs 30 --evaluate-every 3 --batch-size 5 --learning-rate 0.1 "
         "--balancing natural",
-        weights=("segnet", "deeplab_large_fov"),
         exceptions=SLOWER,
     ),
 }
