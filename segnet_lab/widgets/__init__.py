@@ -13,6 +13,7 @@ _HOME = {  # name -> module, imported when asked for
     "explore_receptive_field": "explorers",
     "explore_sparse_maps": "explorers",
     "explore_uncertainty": "explorers",
+    "interact": "figure",
     "PixelView": "pixels",
 }
 

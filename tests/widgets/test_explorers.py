@@ -9,6 +9,7 @@ from PIL import Image
 
 from segnet_lab import widgets
 from segnet_lab.figures.pictures import Scene, numbers, photo
+from segnet_lab.figures.style import styled
 from segnet_lab.models import create_model
 from segnet_lab.recipe import Recipe
 from segnet_lab.training import train
@@ -263,3 +264,35 @@ def test_bad_arguments_are_said_in_the_widget(squares):
     assert "no dropout is on" in widgets.explore_uncertainty(create_model("segnet_basic"), IMAGE, squares).view.message
     assert "has no decoder" in widgets.explore_sparse_maps(create_model("no_pooling", width=0.1), IMAGE).view.message
     assert "no file" in widgets.explore_sparse_maps(create_model("segnet_basic", width=0.1), "none.png").view.message
+
+
+# ------------------------------------------------------------------------------------------------- any figure
+
+
+def test_interact_replaces_one_picture_and_says_what_is_wrong(monkeypatch):
+    import matplotlib.pyplot as plt
+
+    @styled
+    def bars(n=2, colour="red"):
+        if n == 3:
+            raise ValueError("three is too many")
+        figure, axes = plt.subplots()
+        axes.bar(range(n), range(n), color=colour)
+        return figure
+
+    shown = []
+    monkeypatch.setattr("segnet_lab.widgets.figure.display", shown.append)
+    widgets.interact(bars, n=(1, 4), colour=["red", "blue"])
+    number, colour, message, picture = shown[0].children
+    first = picture.value
+    assert Image.open(io.BytesIO(first)).format == "PNG"
+    colour.value = "blue"
+    assert picture.value != first
+    number.value, before = 3, picture.value
+    assert (message.value, picture.value) == ("three is too many", before)
+    number.value = 4
+    assert message.value == ""
+    monkeypatch.setenv("SEGNET_HEADLESS", "1")
+    with pytest.raises(ValueError, match="three is too many"):
+        widgets.interact(bars, n=[3])
+    assert len(shown) == 1
