@@ -182,6 +182,8 @@ def refresh(notebook: str | os.PathLike) -> Path:
     for number, cell in enumerate(fresh.cells):
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
         cell.id = f"cell-{number}"
+        if "outputs" in cell:
+            cell.outputs = _joined(cell.outputs)
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 raise NotebookFailed(f"{path.name}, cell {number} wrote to stderr: {output.text}")
@@ -278,6 +280,17 @@ def _convert(parameter: Parameter, value: object) -> object:
         return {"int": int, "float": float, "bool": bool, "str": str}[kind](value)
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"parameter {parameter.name} is of type {parameter.type}: {value!r} is none") from None
+
+
+def _joined(outputs: list) -> list:
+    """Pieces of one stream as one: where a kernel cuts it depends on how busy the machine is."""
+    joined = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream" and output.name == joined[-1].name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 @contextmanager

@@ -164,6 +164,14 @@ def test_refresh_puts_outputs_in_and_leaves_no_trace_of_the_run(notebook, monkey
     assert path.read_text() == first
 
 
+def test_refresh_joins_what_was_printed_in_pieces(notebook, monkeypatch, tmp_path):
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path / "runs"))
+    path = notebook("import time\nfor n in range(3): print(n, flush=True); time.sleep(0.3)\ndisplay(1)\nprint(3)")
+    batch.refresh(path)
+    outputs = nbformat.read(path, 4).cells[1].outputs
+    assert [o.get("text") for o in outputs] == ["0\n1\n2\n", None, "3\n"]
+
+
 def test_refresh_refuses_what_complains(notebook, monkeypatch, tmp_path):
     monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path / "runs"))
     path = notebook("import sys; print('trouble', file=sys.stderr)")
