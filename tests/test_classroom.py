@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from segnet_lab import classroom
-from segnet_lab.batch import list_notebooks
+from segnet_lab.batch import find_notebook, list_notebooks
 from segnet_lab.cli import main
 from segnet_lab.models import create_model
 from segnet_lab.recipe import Recipe
@@ -140,3 +140,10 @@ def test_a_server_that_does_not_start_shows_what_it_said(tmp_path):
 def test_the_address_that_others_can_use():
     assert classroom._reachable("10.1.2.3") == "10.1.2.3"
     assert classroom._reachable("0.0.0.0") not in ("0.0.0.0", "")
+
+
+def test_no_lesson_uses_an_interact_that_voila_waits_for():
+    # ipywidgets' own draws into an Output; Voila 0.5 then misses the kernel's answer. Use sl.widgets.interact.
+    for name in list_notebooks():
+        for cell in nbformat.read(find_notebook(name), as_version=4).cells:
+            assert "ipywidgets" not in cell.source or cell.cell_type != "code", name
