@@ -81,3 +81,16 @@ def test_a_lesson_without_code_cells_or_exercises(opened, page):
     assert "How does SegNet put back what pooling threw away?" in text
     assert "Exercises" not in text
     assert "import torch" not in text
+
+
+def test_a_lesson_with_its_widgets(opened, page):
+    page.goto(app(opened, "00_start_here"))
+    page.locator(".segnet-view canvas").first.wait_for(timeout=120_000)
+    page.get_by_text("bytes remembered of one 360x480 image").first.wait_for(timeout=60_000)  # the last cell
+    assert page.get_by_text("There was an error when executing cell").count() == 0
+    shown = page.locator(".widget-image")
+    before = shown.get_attribute("src")
+    handle = page.locator(".noUi-handle").first
+    handle.focus()
+    handle.press("ArrowRight")
+    page.wait_for_function("(src) => document.querySelector('.widget-image').src !== src", arg=before)
