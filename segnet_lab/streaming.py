@@ -92,14 +92,19 @@ class Layer:
             beyond = rows.new_zeros(*rows.shape[:2], self.halo, rows.shape[3])
             pieces = ([beyond] if self.held is None else []) + pieces + ([beyond] if last else [])
         window = _below_each_other(pieces)
+        self.held = None
+        del rows, pieces  # the layers behind work while this one waits
         left = window.shape[2] - 2 * self.halo
         while left > 0 and (last or left >= self.step):
             n = min(self.step or left, left)
             left -= n
-            yield self.work(window[:, :, : n + 2 * self.halo], self.first), last and not left
+            made = [self.work(window[:, :, : n + 2 * self.halo], self.first)]
             self.first += n
             window = window[:, :, n:]
-        self.held = window.clone(memory_format=torch.channels_last) if window.shape[2] else None
+            if not left or (left < self.step and not last):  # what is held until the next rows come
+                window = window.clone(memory_format=torch.channels_last)
+            yield made.pop(), last and not left
+        self.held = window if window.shape[2] else None
 
 
 def _below_each_other(pieces: list[Tensor]) -> Tensor:
@@ -114,9 +119,13 @@ def _run(layers: list[Layer], bands: list[Tensor]) -> Iterator[Tensor]:
     def push(depth: int, rows: Tensor, last: bool) -> Iterator[Tensor]:
         if depth == len(layers):
             yield rows
-        else:
-            for made, ends in layers[depth].push(rows, last):
-                yield from push(depth + 1, made, ends)
+            return
+        work = layers[depth].push(rows, last)
+        del rows  # each layer lets go of what it is done with
+        for made, ends in work:
+            behind = push(depth + 1, made, ends)
+            del made
+            yield from behind
 
     for number, band in enumerate(bands, 1):
         yield from push(0, band, last=number == len(bands))
