@@ -119,12 +119,15 @@ def _load(dataset: str, split: str, root: str | None, size: tuple | None, option
 @click.argument("model")
 @click.option("--run", "run_dir", type=click.Path(file_okay=False), required=True, help="Run directory; goes on there.")
 @_with_data
+@click.option("--validation", default="val", show_default=True, help="Split that selects the epoch; none: the last.")
 @click.option("--width", default=1.0, show_default=True, help="Share of the paper's channels.")
 @click.option("--dropout", type=float, help="At the authors' places; the default is the network's own.")
 @click.option("--input-transform", help="lrn, lcn, none or imagenet; the default is the network's own.")
 @click.option("--init", type=click.Path(), help="ImageNet weights for a VGG16 encoder: a file, 'vgg16' or 'vgg16_bn'.")
 @_recipe_options
-def train(model, run_dir, dataset, root, size, options, width, dropout, input_transform, init, **recipe) -> None:
+def train(
+    model, run_dir, dataset, root, size, options, validation, width, dropout, input_transform, init, **recipe
+) -> None:
     """Train MODEL and leave a run directory. Interrupt it at any time: the same command goes on."""
     from segnet_lab.models import create_model
     from segnet_lab.recipe import Recipe
@@ -139,7 +142,7 @@ def train(model, run_dir, dataset, root, size, options, width, dropout, input_tr
         from segnet_lab.models.imagenet import load_imagenet
 
         click.echo(load_imagenet(network, init))
-    history = run_training(network, data, recipe, run_dir)
+    history = run_training(network, data, recipe, run_dir, validation=None if validation == "none" else validation)
     click.echo(history.to_string(index=False, float_format="{:.3f}".format))
     click.echo(f"weights, log and scores: {run_dir}")
 

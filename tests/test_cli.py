@@ -42,6 +42,16 @@ def test_bench_hands_its_arguments_on_and_says_where_benchmarks_are(monkeypatch,
     assert "benchmarks come with the source" in segnet_lab("bench", fails=True)
 
 
+def test_train_without_a_validation_split(tmp_path):
+    said = segnet_lab("train", "segnet_basic", "--run", str(tmp_path), *TRAIN, "--validation", "none")
+    assert "NaN" in said  # nothing to score an epoch by
+    about = json.loads((tmp_path / "run.json").read_text())
+    assert about["data"]["validation"] is None
+    assert "unknown split of roadscenes 'vale'" in segnet_lab(
+        "train", "segnet_basic", "--run", str(tmp_path / "x"), *TRAIN, "--validation", "vale", fails=True
+    )
+
+
 def test_train_leaves_a_run(run_dir):
     about = json.loads((run_dir / "run.json").read_text())
     assert about["model"]["width"] == 0.1

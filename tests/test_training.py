@@ -216,7 +216,7 @@ def test_load_run_says_what_is_missing(tmp_path):
         load_run(tmp_path / "there")
     for weights in (tmp_path / "here").glob("*.safetensors"):
         weights.unlink()  # as in results/, where the images were not ours to train on and give away
-    with pytest.raises(FileNotFoundError, match="has no weights.*Train it with the command in"):
+    with pytest.raises(FileNotFoundError, match=r"has no weights.*Train it with the command in"):
         load_run(tmp_path / "here")
 
 

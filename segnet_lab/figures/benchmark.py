@@ -56,37 +56,6 @@ def class_dots(panels: Mapping[str, pd.DataFrame], unit: str = "class accuracy, 
 
 
 @styled
-def class_bars(ours: pd.Series, paper: pd.Series, titles: tuple[str, str] = ("ours", "the paper's")) -> Figure:
-    """One number a class, the paper's order from high to low, ours on the same line in a panel of its own.
-
-    Parameters
-    ----------
-    ours, paper : Series, indexed by class
-        In percent; nan, or a class that only one of them has, leaves the bar out.
-    titles : (str, str)
-
-    Returns
-    -------
-    Figure
-    """
-    paper = paper.sort_values(ascending=False, kind="stable")
-    rows = np.arange(len(paper))
-    figure, panels = plt.subplots(1, 2, figsize=(FIGURE_WIDTH, 0.8 + 0.2 * len(paper)), sharey=True)
-    sides = ((ours.reindex(paper.index), BLUE), (paper, ORANGE))
-    for axes, (values, colour), title in zip(panels, sides, titles, strict=True):
-        axes.barh(rows, values.fillna(0), 0.75, color=colour)
-        for row, value in zip(rows, values, strict=True):
-            text = "does not occur" if np.isnan(value) else f"{value:.0f}"
-            axes.text(np.nan_to_num(value), row, f" {text}", va="center", fontsize=9, color=SOFT)
-        axes.set(title=title, xlim=(0, 112), xticks=[], ylim=(len(rows) - 0.4, -0.6))
-        axes.spines[:].set_visible(False)
-        axes.axvline(0, color=LINE)
-        axes.tick_params(left=False)
-    panels[0].set_yticks(rows, paper.index)
-    return figure
-
-
-@styled
 def against_share(panels: Mapping[str, pd.DataFrame], unit: str, zero: bool = False) -> Figure:
     """A point a class: how much of the pictures it fills across (logarithmic), some score upwards.
 

@@ -23,15 +23,6 @@ def test_class_dots_keep_each_panel_to_its_own_numbers():
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["forest"]
 
 
-def test_class_bars_follow_the_papers_order():
-    paper = pd.Series({"Bag": 16.76, "Wall": 83.42, "Floor mat": 0.0})
-    ours, theirs = benchmark.class_bars(pd.Series({"Wall": 50.0, "Bag": np.nan}), paper).axes
-    assert [bar.get_width() for bar in theirs.patches] == [83.42, 16.76, 0]
-    assert [bar.get_width() for bar in ours.patches] == [50, 0, 0]
-    assert texts(ours) == [" 50", " does not occur", " does not occur"]
-    assert [label.get_text() for label in ours.get_yticklabels()] == ["Wall", "Bag", "Floor mat"]
-
-
 def test_against_share_leaves_out_what_never_occurs():
     table = pd.DataFrame({"share": [0.2, 0.0, 0.01, 0.1], "value": [1.0, 2, 3, np.nan]}, index=list("abcd"))
     (axes,) = benchmark.against_share({"ours": table}, "accuracy", zero=True).axes
