@@ -327,6 +327,11 @@ def trace(model: EncoderDecoder, image) -> Trace:
         The very tensors that the network computed. Where a decoder has no filters behind the upsampling, `upsampled`
         is what came out of it: before the addition for a deconvolution, the dense map itself for interpolation.
 
+    Raises
+    ------
+    TypeError
+        `model` is no network of this kit: a name, for example.
+
     Examples
     --------
     >>> from segnet_lab import create_model
@@ -338,6 +343,8 @@ def trace(model: EncoderDecoder, image) -> Trace:
     >>> deepest.stage, tuple(deepest.upsampled.shape[1:]), bool(sparse <= 0.25)
     (4, (16, 6, 8), True)
     """
+    if not isinstance(model, EncoderDecoder):
+        raise TypeError(f"trace takes a network from create_model or load_run, not {model!r:.60}")
     with _evaluating(model), torch.no_grad():
         recorded = _record(model, _batch(model, image))
     encoders = tuple(Encoded(*map(_to_cpu, e)) for e in recorded.encoders)

@@ -252,6 +252,11 @@ def test_every_place_has_a_map(name):
         assert t.at(where).shape[-2:] == (64 // stride, 96 // stride)
 
 
+def test_trace_of_a_name_says_what_it_takes():
+    with pytest.raises(TypeError, match="takes a network from create_model or load_run, not 'segnet'"):
+        trace("segnet", torch.rand(3, 8, 8))
+
+
 def test_trace_leaves_no_hooks_and_puts_the_mode_back():
     model = small("segnet_basic").train()
     trace(model, image(8, 8))
