@@ -495,6 +495,7 @@ function render({ model, el }) {
   function change(changes) {
     complain("");
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    model.save_changes(); // at once: the kernel's echo of an older choice would undo one that is not sent yet
     clearTimeout(sending);
     sending = setTimeout(send, 30); // after the frame is painted
   }
