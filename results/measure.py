@@ -25,7 +25,7 @@ from replicate import RESULTS, TABLE_1, collect
 from segnet_lab import load_dataset, load_run
 from segnet_lab.batch import list_notebooks, run_notebook
 from segnet_lab.classical import train_forest
-from segnet_lab.costing import _memory, compare_costs
+from segnet_lab.costing import compare_costs, peak_memory
 from segnet_lab.crf import DenseCRF, WithDenseCRF, dense_crf, grid_search
 from segnet_lab.evaluation import evaluate
 from segnet_lab.files import write_json, write_text
@@ -95,9 +95,9 @@ def table6() -> None:
     """In float32, as the paper's: times and inference memory of one image, training memory of four; and Table 1's."""
     large = ("segnet", "deeplab_large_fov", "fcn", "fcn_learnt_deconv", "deconvnet", "unet")
     one = compare_costs(made(large), 360, 480, precision="float32")
-    four = [_memory(model, (4, 3, 360, 480), "float32")["training_memory_mb"] for model in made(large)]  # not the times
+    four = [peak_memory(model, (4, 3, 360, 480), "float32")["training_memory_mb"] for model in made(large)]
     basic = compare_costs(made(TABLE_1[:8]), 360, 480, precision="float32")
-    table = pd.concat([one.assign(training_memory_mb=four), basic])
+    table = pd.concat([one.assign(training_memory_mb=four), basic.drop(columns="training_memory_mb")])  # Table 1 has none
     where = RESULTS / "table6" / table["device"].iloc[0].split(":")[0]
     write_text(where / "costs.csv", table.to_csv(float_format="%.6g"))
     write_json(where / "environment.json", environment())

@@ -152,7 +152,7 @@ def _costs(models, height, width, batch, repeats, precision, measure) -> list[Co
         return [Costs(**c) for c in counted]
     with torch.random.fork_rng():  # noise for images, dropout
         times = _times(models, shape, repeats, precision)
-        memory = [_memory(model, shape, precision) for model in models]
+        memory = [peak_memory(model, shape, precision) for model in models]
     return [Costs(**c, **t, **m) for c, t, m in zip(counted, times, memory, strict=True)]
 
 
@@ -251,7 +251,27 @@ class _Passes:
 # ---------------------------------------------------------------------------------------------- memory
 
 
-def _memory(model: EncoderDecoder, shape: tuple[int, int, int, int], precision: str) -> dict:
+def peak_memory(model: EncoderDecoder, shape: tuple[int, int, int, int], precision: str) -> dict:
+    """Peak memory of an inference pass and of a training step, beside the weights; on a CPU in a fresh process.
+
+    Parameters
+    ----------
+    model : EncoderDecoder
+    shape : (B, 3, H, W)
+        Of the images.
+    precision : str
+        As in `compare_costs`.
+
+    Returns
+    -------
+    dict
+        inference_memory_mb and training_memory_mb, as in `Costs`.
+
+    Raises
+    ------
+    RuntimeError
+        The process ended with an error; the message says which.
+    """
     device = next(model.parameters()).device
     if device.type != "cpu":
         return _peaks(copy.deepcopy(model), shape, precision, _Allocated(device))
