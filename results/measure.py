@@ -97,7 +97,7 @@ def table6() -> None:
     one = compare_costs(made(large), 360, 480, precision="float32")
     four = [peak_memory(model, (4, 3, 360, 480), "float32")["training_memory_mb"] for model in made(large)]
     basic = compare_costs(made(TABLE_1[:8]), 360, 480, precision="float32")
-    table = pd.concat([one.assign(training_memory_mb=four), basic.drop(columns="training_memory_mb")])  # Table 1 has none
+    table = pd.concat([one.assign(training_memory_mb=four), basic.drop(columns="training_memory_mb")])
     where = RESULTS / "table6" / table["device"].iloc[0].split(":")[0]
     write_text(where / "costs.csv", table.to_csv(float_format="%.6g"))
     write_json(where / "environment.json", environment())

@@ -162,7 +162,7 @@ def test_says_when_the_fresh_process_failed(stderr, reason, monkeypatch):
     failed = subprocess.CompletedProcess([], -9, stdout="", stderr=stderr)
     monkeypatch.setattr(subprocess, "run", lambda *args, **options: failed)
     with pytest.raises(RuntimeError, match=rf"memory of unet for a batch of 2 images of 32x48 \(.*{reason}\).*smaller"):
-        costing._memory(create_model("unet", width=0.1), (2, 3, 32, 48), "float32")
+        costing.peak_memory(create_model("unet", width=0.1), (2, 3, 32, 48), "float32")
 
 
 @pytest.mark.parametrize("wrong", [{"height": 0}, {"width": -1}, {"batch": 0}, {"repeats": 0}])
