@@ -58,6 +58,7 @@ TRAINING = {  # name: (naive network, bfloat16 and channels_last, checkpointing)
     "kit (default)": (False, True, False),
     "kit checkpointing": (False, True, True),
 }
+USE_NUMBA = ("optimize float32", "optimize (default)", "optimize bfloat16", "kit float32", "kit (default)")
 
 
 def inference_form(network: str, form: str):
@@ -81,11 +82,12 @@ def training_form(network: str, form: str, batch: int):
     labels = torch.randint(0, CLASSES, (batch, *SIZE), generator=torch.Generator().manual_seed(1))
 
     def step():
-        with autocast(torch.device("cpu"), torch.bfloat16 if fast else torch.float32):
-            logits = model(images)
-        loss = F.cross_entropy(logits.float(), labels) if naive else cross_entropy(logits, labels)
         optimizer.zero_grad()
-        loss.backward()
+        with kernels.switched_off(when=checkpointing):  # as `train` does
+            with autocast(torch.device("cpu"), torch.bfloat16 if fast else torch.float32):
+                logits = model(images)
+            loss = F.cross_entropy(logits.float(), labels) if naive else cross_entropy(logits, labels)
+            loss.backward()
         optimizer.step()
 
     return step
@@ -311,7 +313,7 @@ def fresh_process(network: str, kind: str, form: str, size: tuple[int, int]) -> 
 
 def _worker(task: dict) -> tuple[float, float]:
     imported = _memory("VmRSS")
-    if task["form"].startswith(("optimize", "kit")) and kernels.available():  # these call them; load them now
+    if task["form"] in USE_NUMBA and kernels.available():  # load it now
         codes = np.zeros(1, np.uint8)
         maps = np.zeros((1, 2, 2, 1), np.int32), np.zeros((1, 1, 1, 1), np.int32)
         kernels.pool(maps[0], 2**30, False, maps[1], codes)

@@ -30,4 +30,4 @@ def _fast_bfloat16(device: torch.device) -> bool:
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     """Mixed precision in `dtype`; does nothing for float32."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16, cache_enabled=False)

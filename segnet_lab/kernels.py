@@ -23,9 +23,9 @@ def available() -> bool:
 
 
 @contextmanager
-def switched_off() -> Iterator[None]:
-    """Leave numba alone: loading it takes more memory than the low-memory form of a network."""
-    before = _wanted.set(False)
+def switched_off(when: bool = True) -> Iterator[None]:
+    """Leave numba alone where little memory is promised: loading it takes about 130 MB."""
+    before = _wanted.set(_wanted.get() and not when)
     try:
         yield
     finally:

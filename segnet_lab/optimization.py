@@ -3,6 +3,7 @@
 What it does, and what each step buys:
 
 - batch normalisation is folded into the convolution before it: one pass over the map less;
+- 7x7 convolutions that stay float32 become products of frequencies (`segnet_lab.frequency`): half the time;
 - channels lie beside each other in memory (channels_last), as convolution kernels want them;
 - weights and maps are bfloat16 where the hardware multiplies it: half the bytes, and the faster units. Not all of them:
   rounding in the encoder moves pooling corners, so its first stages stay float32 as long as that is cheap;
@@ -13,12 +14,13 @@ What it does, and what each step buys:
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from segnet_lab import kernels
+from segnet_lab import frequency, kernels
 from segnet_lab._messages import unknown
 from segnet_lab.devices import autocast, compute_dtype
 from segnet_lab.models import EncoderDecoder
@@ -83,8 +85,11 @@ def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool
     for layer in model.modules():
         if type(layer) in (ConvBN, Deconvolution, nn.ConvTranspose2d):
             copied = _Folded(layer) if type(layer) is ConvBN else copy.deepcopy(layer)
-            done[id(layer)] = copied.to(torch.float32 if layer in exact else dtype)
-            copied.register_forward_pre_hook(_cast_input)
+            computes_in = torch.float32 if layer in exact else dtype
+            done[id(layer)] = copied.to(computes_in)
+            copied.register_forward_pre_hook(partial(_cast_input, computes_in))
+            if not low_memory and type(layer) is ConvBN and frequency.pays(copied.conv):
+                copied.conv = frequency.FrequencyConv(copied.conv)
     network = copy.deepcopy(model, memo=done).to(memory_format=torch.channels_last).requires_grad_(False)
     if low_memory:
         check_decoders(network)
@@ -195,17 +200,13 @@ class _Folded(nn.Module):
             self.conv = fuse_conv_bn_eval(layer.conv, layer.norm)
         self.relu = layer.relu
 
-    @property
-    def weight(self) -> Tensor:
-        return self.conv.weight
-
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
         return x.relu_() if self.relu else x
 
 
-def _cast_input(layer: nn.Module, inputs: tuple) -> tuple:
-    return inputs[0].to(layer.weight.dtype), *inputs[1:]
+def _cast_input(dtype: torch.dtype, _: nn.Module, inputs: tuple) -> tuple:
+    return inputs[0].to(dtype), *inputs[1:]
 
 
 def _exact_layers(model: EncoderDecoder) -> set[nn.Module]:

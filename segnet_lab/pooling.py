@@ -21,6 +21,7 @@ from segnet_lab import kernels
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")  # code -> corner
 KERNELS_FROM = 2**18  # elements of a full-size map
+BAND = 2**18  # elements of a full-size map that torch operations work on at a time: their steps stay in the cache
 _INTEGER = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by element size
 
 
@@ -275,6 +276,19 @@ def _bits(x: Tensor):
 
 def pool_in_torch(x: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
     """Values and codes by torch operations alone."""
+    size = pooled_size(x.shape[-2:])
+    bands = _bands(x, size)
+    if not bands:
+        return _pool_band(x, relu)
+    values = _empty(x, size)
+    codes = torch.empty(packed_bytes(values.numel()), dtype=torch.uint8)
+    for images, rows, packed in bands:
+        band = x[images, :, 2 * rows.start : 2 * rows.stop]
+        values[images, :, rows], codes[packed] = _pool_band(band, relu)
+    return values, codes
+
+
+def _pool_band(x: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
     x = _even(x, -torch.inf)
     rows, right = _larger(x[..., 0::2], x[..., 1::2])  # of each row of a window
     values, bottom = _larger(rows[..., 0::2, :], rows[..., 1::2, :])
@@ -292,12 +306,22 @@ def _larger(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 
 def unpool_in_torch(values: Tensor, codes: Tensor, size: tuple[int, int]) -> Tensor:
     """The sparse map by torch operations alone."""
+    bands = _bands(values, values.shape[-2:])
+    if not bands:
+        return _unpool_band(values, codes, size).contiguous(memory_format=_layout(values))
+    x = _empty(values, size)
+    for images, rows, packed in bands:
+        place = x[images, :, 2 * rows.start : 2 * rows.stop]
+        place.copy_(_unpool_band(values[images, :, rows], codes[packed], place.shape[-2:]))
+    return x
+
+
+def _unpool_band(values: Tensor, codes: Tensor, size: tuple[int, int]) -> Tensor:
     corners = unpack(codes, values.shape).permute(0, 2, 3, 1)
     spread = _channels_last(values)
     corner = [_only(spread, corners == code) for code in range(4)]
     x = torch.stack([torch.stack(corner[:2], 3), torch.stack(corner[2:], 3)], 2)  # B h 2 w 2 C
-    x = x.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)[..., : size[0], : size[1]]
-    return x.contiguous(memory_format=_layout(values))
+    return x.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)[..., : size[0], : size[1]]
 
 
 def _only(x: Tensor, here: Tensor) -> Tensor:
@@ -310,6 +334,17 @@ def _only(x: Tensor, here: Tensor) -> Tensor:
 
 def pick_in_torch(x: Tensor, codes: Tensor) -> Tensor:
     """The values at the corners by torch operations alone."""
+    size = pooled_size(x.shape[-2:])
+    bands = _bands(x, size)
+    if not bands:
+        return _pick_band(x, codes)
+    values = _empty(x, size)
+    for images, rows, packed in bands:
+        values[images, :, rows] = _pick_band(x[images, :, 2 * rows.start : 2 * rows.stop], codes[packed])
+    return values
+
+
+def _pick_band(x: Tensor, codes: Tensor) -> Tensor:
     h, w = pooled_size(x.shape[-2:])
     x = _even(x, 0)
     corners = unpack(codes, (*x.shape[:2], h, w))
@@ -317,6 +352,32 @@ def pick_in_torch(x: Tensor, codes: Tensor) -> Tensor:
     top = torch.where(at_right, x[..., 0::2, 1::2], x[..., 0::2, 0::2])
     bottom = torch.where(at_right, x[..., 1::2, 1::2], x[..., 1::2, 0::2])
     return torch.where(at_bottom, bottom, top)
+
+
+def _bands(x: Tensor, pooled: tuple[int, int]) -> list[tuple[slice, slice, slice]]:
+    """Images, rows of the pooled map, and bytes of codes that belong together; empty where parts do not pay.
+
+    They pay on a CPU, and for codes that fill whole bytes: those of four rows always do.
+    """
+    (b, c), (h, w) = x.shape[:2], pooled
+    windows = c * h * w  # of an image
+    parts_pay = x.device.type == "cpu" and not torch.compiler.is_compiling() and 4 * b * windows > BAND
+    if not parts_pay or windows % 4:
+        return []
+    images = max(1, BAND // (4 * windows))
+    rows = max(4, BAND // (4 * c * w) // 4 * 4)
+    bands, end = [], 0
+    for first in range(0, b, images):
+        for top in range(0, h, rows):
+            start, bottom = end, min(top + rows, h)
+            end += packed_bytes(min(images, b - first) * c * (bottom - top) * w)
+            bands.append((slice(first, first + images), slice(top, bottom), slice(start, end)))
+    return bands
+
+
+def _empty(like: Tensor, size: tuple[int, int]) -> Tensor:
+    """A map of another size, in the same layout, yet to be filled."""
+    return torch.empty((*like.shape[:2], *size), dtype=like.dtype, device=like.device, memory_format=_layout(like))
 
 
 def _even(x: Tensor, fill: float) -> Tensor:

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from segnet_lab import kernels
 from segnet_lab.devices import autocast, compute_dtype, default_device
 from segnet_lab.evaluation import batches, evaluate, refresh_batch_norm
 from segnet_lab.losses import class_weights, cross_entropy
@@ -73,7 +74,9 @@ def train(
     _check(model, data)
     run = RunDirectory(run_dir)
     run.open(describe(model, data, validation, recipe))
-    return _Training(model, data, validation, recipe, run, torch.device(device or default_device())).go(show_progress)
+    training = _Training(model, data, validation, recipe, run, torch.device(device or default_device()))
+    with kernels.switched_off(when=recipe.checkpointing):
+        return training.go(show_progress)
 
 
 class _Training:
@@ -132,6 +135,7 @@ class _Training:
         self._save()
 
     def _step(self, images: Tensor, labels: Tensor) -> float:
+        self.optimizer.zero_grad()  # first of all: the last step's gradients need not live beside this step's maps
         with autocast(self.device, self.dtype):
             logits = self.model(images)
         loss = cross_entropy(logits, labels, self.weight, self.data.ignore_index)
@@ -141,7 +145,6 @@ class _Training:
                 f"the loss became {value} in epoch {self.epoch}; the weights of epoch {self.epoch - 1} are kept in "
                 f"{self.run.path}. A learning rate below {self.recipe.learning_rate} in a new run may help"
             )
-        self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         return value

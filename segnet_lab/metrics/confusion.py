@@ -42,18 +42,17 @@ def confusion_matrix(
     """
     pred, target = read_pair(pred, target, num_classes, ignore_index)
     side = num_classes + 1  # void is the last row and column
-    number = np.min_scalar_type(-4 * side**2)  # signed, because torch counts only those
     # Neighbours mostly are the same pair, and adding to a number that has just been added to makes a processor wait:
-    # pixels count in one of four tables, by their column.
-    table = (np.arange(pred.shape[-1]) % 4 * side**2).astype(number)
-    tables = torch.zeros(4 * side**2, dtype=torch.int64)
+    # pixels count in one of eight tables, by their column.
+    table = np.arange(pred.shape[-1]) % 8 * side**2
+    table = table.astype(np.min_scalar_type(-8 * side**2))  # signed, because torch counts only those
+    tables = torch.zeros(8 * side**2, dtype=torch.int64)
     for p, t in zip(pred, target, strict=True):
-        pairs = t.astype(number)
+        pairs = t.astype(np.min_scalar_type(side**2))
         pairs *= side
         pairs += p
-        pairs += table
-        tables += torch.bincount(torch.from_numpy(pairs).view(-1), minlength=len(tables))
-    matrix = tables.view(4, side, side).sum(0)
+        tables += torch.bincount(torch.from_numpy(pairs + table).view(-1), minlength=len(tables))
+    matrix = tables.view(8, side, side).sum(0)
     if missed := int(matrix[:-1, -1].sum()):
         raise ValueError(
             f"pred is void (ignore_index={ignore_index}) at {missed} pixels where target has a class: "

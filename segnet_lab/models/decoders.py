@@ -9,16 +9,15 @@ that stage: same size, same channels (Section 3). For that it may ask the encode
 Everything else that the stage made is forgotten, so a decoder's `remember` *is* its memory.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
 
 from segnet_lab.models.layers import ConvBN, Deconvolution, score
+from segnet_lab.models.remaking import Maker, how
 from segnet_lab.pooling import max_unpool_2x2
 
 
@@ -91,23 +90,11 @@ class Unpool(Decoder):
         return max_unpool_2x2(x, memory.codes, memory.size)
 
     def forward(self, x, memory):
-        if not (torch.is_grad_enabled() and x.requires_grad) or torch.compiler.is_compiling():
-            return super().forward(x, memory)
         sparse = self.upsample(x, memory)
-        first, *others = self.convs
-        dense = first(sparse, saved_as=_made_from(sparse, lambda: self.upsample(x, memory)))
-        for layer in others:
-            dense = layer(dense)
-        return dense
-
-
-def _made_from(whole: Tensor, make: Callable[[], Tensor]) -> saved_tensors_hooks:
-    """Where a backward pass would need `whole`, keep what it is made from and make it again: a quarter of the bytes."""
-    place, shape = whole.data_ptr(), whole.shape
-    return saved_tensors_hooks(
-        lambda saved: make if (saved.data_ptr(), saved.shape) == (place, shape) else saved,
-        lambda kept: kept() if callable(kept) else kept,
-    )
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            below = how(x)
+            Maker(lambda: self.upsample(below(), memory)).makes(sparse)  # three quarters of it are zero
+        return self.convs(sparse)
 
 
 class UnpoolSingleChannel(Unpool):

@@ -1,10 +1,10 @@
 """The two building blocks: a convolution with batch normalisation, and a deconvolution that starts as bilinear."""
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from segnet_lab.models.remaking import Maker, from_kept_maps, keeping_how
 
 
 class ConvBN(nn.Module):
@@ -36,11 +36,22 @@ class ConvBN(nn.Module):
         if bias:
             nn.init.zeros_(self.conv.bias)
 
-    def forward(self, x: Tensor, saved_as: AbstractContextManager | None = None) -> Tensor:
-        with saved_as or nullcontext():  # for a decoder that knows how x can be made again in the backward pass
+    def forward(self, x: Tensor) -> Tensor:
+        with keeping_how(x):
             x = self.conv(x)
-        x = self.norm(x)
-        return x.relu() if self.relu else x
+        y = self.norm(x)
+        if not (self.norm.training and isinstance(self.norm, nn.BatchNorm2d) and from_kept_maps()):
+            return y.relu() if self.relu else y
+        maker = Maker(lambda: self._norm_again(x))
+        if self.relu:
+            with maker.replaces():  # what a ReLU would keep is its result
+                y = y.relu()
+        return maker.makes(y)
+
+    def _norm_again(self, x: Tensor) -> Tensor:
+        """Batch normalisation and ReLU of the same batch, without counting its statistics twice."""
+        y = F.batch_norm(x, None, None, self.norm.weight, self.norm.bias, training=True, eps=self.norm.eps)
+        return y.relu_() if self.relu else y
 
 
 def score(inputs: int, classes: int, kernel: int = 1, small: bool = False) -> ConvBN:

@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from segnet_lab.models.decoders import Memory, Stage
 from segnet_lab.models.layers import ConvBN
+from segnet_lab.models.remaking import computed_again
 from segnet_lab.pooling import pooled_size, relu_max_pool_2x2
 
 
@@ -172,7 +173,7 @@ class EncoderDecoder(nn.Module):
 
     def _run(self, module: nn.Module, *inputs):
         if self.checkpointing and self.training and torch.is_grad_enabled():
-            return checkpoint(module, *inputs, use_reentrant=False)
+            return checkpoint(computed_again()(module), *inputs, use_reentrant=False)
         return module(*inputs)
 
     def _drop(self, place: str, x: Tensor) -> Tensor:
