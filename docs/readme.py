@@ -73,6 +73,19 @@ def camvid() -> str:
     return markdown(pd.DataFrame([*rows, mean]))
 
 
+def table1() -> str:
+    """Table 1 on CamVid: ours on the validation split, the paper's on the test split; balanced, then without weights."""
+    printed = paper.table(1).assign(network=lambda t: t["variant"].map(paper.NAMES)).set_index("network")
+    median, natural = (committed(f"table1_{name}").set_index("model") for name in ("median", "natural"))
+    rows = []
+    for name, run in median.iterrows():
+        row = {"network": name} | percent(run)
+        row |= {f"{s}, paper": one_decimal(printed[f"median_test_{s}"].get(name)) for s in SCORES[2:]}
+        row |= {f"{s}, natural": one_decimal(natural[s].get(name)) for s in SCORES}
+        rows.append(row)
+    return markdown(pd.DataFrame(rows))
+
+
 def table3() -> str:
     """Table 3 at the end of training: ours on the validation split, the paper's on the test split."""
     names = paper.NAMES | {"DeepLab-LargeFOV-denseCRF": "deeplab_large_fov-dense_crf"}
@@ -80,8 +93,7 @@ def table3() -> str:
     ours = committed("table3").drop("deeplab_large_fov-dense_crf_not_scaled")  # lesson 31's
     rows = []
     for name, run in ours.iterrows():
-        theirs = {score: printed[f"best_{score}"].get(name) for score in SCORES}
-        theirs = {f"{score}, paper": "" if value is None else f"{value:.1f}" for score, value in theirs.items()}
+        theirs = {f"{score}, paper": one_decimal(printed[f"best_{score}"].get(name)) for score in SCORES}
         rows.append({"network": name} | percent(run) | theirs)
     return markdown(pd.DataFrame(rows))
 
@@ -227,6 +239,10 @@ def percent(run) -> dict[str, str]:
     return {score: f"{run[score]:.1f}" for score in SCORES}
 
 
+def one_decimal(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
 def markdown(table: pd.DataFrame) -> str:
     def line(cells):
         return "| " + " | ".join(map(str, cells)) + " |"
@@ -241,6 +257,7 @@ BLOCKS = {
         lesson_times,
         roadscenes,
         camvid,
+        table1,
         table3,
         latencies,
         benchmarks,

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -304,6 +306,20 @@ def test_refuses_a_recipe(settings, message):
 def test_a_recipe_from_another_version_is_refused_by_name():
     with pytest.raises(ValueError, match=r"unknown recipe setting 'learningrate'\. Did you mean 'learning_rate'"):
         Recipe.from_dict({"learningrate": 1})
+
+
+@pytest.mark.parametrize("checkpointing", [True, False])
+def test_checkpointing_leaves_numba_alone(tmp_path, checkpointing):
+    """Loading it takes 130 MB. Without checkpointing, maps of this size go through it."""
+    code = (
+        "import sys, segnet_lab as sl\n"
+        "from segnet_lab import kernels\n"
+        "data = sl.load_dataset('roadscenes', images=2, size=(192, 256))\n"
+        f"recipe = sl.Recipe(epochs=1, batch_size=2, checkpointing={checkpointing})\n"
+        f"sl.train(sl.create_model('segnet_basic', width=0.25), data, recipe, {str(tmp_path / 'run')!r})\n"
+        f"assert ('numba' in sys.modules) == (kernels.available() and not {checkpointing})\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.gpu

@@ -46,19 +46,19 @@ def confusion_matrix(
     # pixels count in one of eight tables, by their column.
     table = np.arange(pred.shape[-1]) % 8 * side**2
     table = table.astype(np.min_scalar_type(-8 * side**2))  # signed, because torch counts only those
-    tables = torch.zeros(8 * side**2, dtype=torch.int64)
+    tables = np.zeros(8 * side**2, np.int64)
     for p, t in zip(pred, target, strict=True):
         pairs = t.astype(np.min_scalar_type(side**2))
         pairs *= side
         pairs += p
-        tables += torch.bincount(torch.from_numpy(pairs + table).view(-1), minlength=len(tables))
-    matrix = tables.view(8, side, side).sum(0)
+        tables += torch.bincount(torch.from_numpy(pairs + table).view(-1), minlength=tables.size).numpy()
+    matrix = tables.reshape(8, side, side).sum(0)
     if missed := int(matrix[:-1, -1].sum()):
         raise ValueError(
             f"pred is void (ignore_index={ignore_index}) at {missed} pixels where target has a class: "
             "a prediction must name a class at every pixel"
         )
-    return matrix[:-1, :-1].contiguous()
+    return torch.from_numpy(matrix[:-1, :-1].copy())
 
 
 def scores_from_confusion(matrix: Tensor | ArrayLike, absent: str = "nan") -> dict[str, float | Tensor]:
