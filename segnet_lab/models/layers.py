@@ -39,9 +39,10 @@ class ConvBN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         with keeping_how(x):
             x = self.conv(x)
-        y = self.norm(x)
         if not (self.norm.training and isinstance(self.norm, nn.BatchNorm2d) and from_kept_maps()):
-            return y.relu() if self.relu else y
+            x = self.norm(x)  # the same name: the map before it goes
+            return x.relu() if self.relu else x
+        y = self.norm(x)
         maker = Maker(lambda: self._norm_again(x))
         if self.relu:
             with maker.replaces():  # what a ReLU would keep is its result
