@@ -74,7 +74,7 @@ def camvid() -> str:
 
 
 def table1() -> str:
-    """Table 1 on CamVid: ours on the validation split, the paper's on the test split; balanced, then without weights."""
+    """Table 1 on CamVid: ours of the validation split, the paper's of the test split; with balancing, then without."""
     printed = paper.table(1).assign(network=lambda t: t["variant"].map(paper.NAMES)).set_index("network")
     median, natural = (committed(f"table1_{name}").set_index("model") for name in ("median", "natural"))
     rows = []
