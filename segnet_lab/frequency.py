@@ -30,6 +30,8 @@ def pays(conv: nn.Conv2d) -> bool:
 class FrequencyConv(nn.Module):
     """What a 7x7 convolution computes: (B, C, H, W) -> (B, O, H, W), any H, W >= 1; without gradients.
 
+    A nan or an infinity reaches every result of its tile, not only those whose filter covers it.
+
     Parameters
     ----------
     conv : nn.Conv2d
