@@ -1,5 +1,7 @@
 """Maps made again in the backward pass: when, how often, and that they go."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -66,6 +68,23 @@ def test_batch_statistics_count_once(relu):
     assert layer.norm.num_batches_tracked == 1
     expected = 0.1 * layer.conv(x).mean((0, 2, 3))  # from 0, one step of momentum 0.1 towards the batch's
     torch.testing.assert_close(layer.norm.running_mean, expected)
+
+
+def test_the_same_gradients_in_mixed_precision(monkeypatch):
+    torch.manual_seed(0)
+    layers = nn.Sequential(ConvBN(3, 8, 3), ConvBN(8, 8, 7), ConvBN(8, 4, 3, relu=False), ConvBN(4, 2, 1, norm=False))
+    layers = layers.to(memory_format=torch.channels_last).train()
+    x = torch.rand(2, 3, 24, 32).contiguous(memory_format=torch.channels_last)
+
+    def gradients():
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = layers(x)
+        assert y.dtype == torch.bfloat16
+        return torch.autograd.grad(y.float().square().mean(), list(layers.parameters()))
+
+    made_again = gradients()
+    monkeypatch.setattr(Maker, "replaces", lambda *_: nullcontext())
+    assert all(torch.equal(g, e) for g, e in zip(made_again, gradients(), strict=True))
 
 
 @pytest.mark.parametrize("way", ["evaluation", "no gradients", "computed again"])
