@@ -37,6 +37,11 @@ class FrequencyConv(nn.Module):
     conv : nn.Conv2d
         Square odd filter of at most 15x15, zero padding that keeps the size; one group, no dilation.
 
+    Raises
+    ------
+    ValueError
+        The convolution is another one.
+
     Examples
     --------
     >>> conv = nn.Conv2d(3, 5, 7, padding=3, dtype=torch.float64).requires_grad_(False)
@@ -47,7 +52,10 @@ class FrequencyConv(nn.Module):
 
     def __init__(self, conv: nn.Conv2d):
         super().__init__()
-        self.padding = conv.padding[0]
+        (k, across), plain = conv.kernel_size, (conv.groups, conv.stride, conv.dilation) == (1, (1, 1), (1, 1))
+        if not (plain and k == across < TILE and k % 2 and conv.padding == (k // 2, k // 2)):
+            raise ValueError(f"{conv} is no square odd filter below {TILE} that keeps the size: call it as it is")
+        self.padding = k // 2
         self.step = TILE - 2 * self.padding  # pixels of a tile that are results
         weight = conv.weight.detach().double().permute(2, 3, 1, 0)  # i j C O
         for name, table in (_tables(self.step) | _spectrum(weight)).items():

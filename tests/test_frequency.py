@@ -76,6 +76,14 @@ def test_does_not_pay_for_other_convolutions(conv):
     assert not pays(conv)
 
 
+@pytest.mark.parametrize(
+    "options", [{"kernel": 17}, {"kernel": 4}, {"padding": 0}, {"groups": 2}, {"dilation": 2}, {"stride": 2}], ids=str
+)
+def test_refuses_what_it_cannot_compute(options):
+    with pytest.raises(ValueError, match="is no square odd filter below 16 that keeps the size"):
+        FrequencyConv(convolution(4, 4, **options))
+
+
 def test_pays_for_segnet_basic_and_optimize_takes_it():
     model = create_model("segnet_basic", seed=0).double().eval()
     assert [pays(layer) for layer in model.modules() if isinstance(layer, nn.Conv2d)] == [False, *[True] * 7, False]

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnet_lab.models.layers import ConvBN, Deconvolution, score
-from segnet_lab.models.remaking import Maker, how
+from segnet_lab.models.remaking import Maker, backward_may_follow, how
 from segnet_lab.pooling import max_unpool_2x2
 
 
@@ -91,7 +91,7 @@ class Unpool(Decoder):
 
     def forward(self, x, memory):
         sparse = self.upsample(x, memory)
-        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        if backward_may_follow():
             below = how(x)
             Maker(lambda: self.upsample(below(), memory)).makes(sparse)  # three quarters of it are zero
         return self.convs(sparse)

@@ -27,9 +27,14 @@ def computed_again() -> Iterator[None]:
         _computed_again.reset(before)
 
 
+def backward_may_follow() -> bool:
+    """Whether it can matter what operations keep; a compiler decides that by itself."""
+    return torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
 def from_kept_maps() -> bool:
     """Whether a map may be made again from one that was made just before it."""
-    return torch.is_grad_enabled() and not _computed_again.get() and not torch.compiler.is_compiling()
+    return backward_may_follow() and not _computed_again.get()
 
 
 class Maker:
