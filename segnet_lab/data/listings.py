@@ -1,0 +1,228 @@
+"""Listing files, one image a line, and the files that their lines may mean."""
+
+import os
+import re
+import unicodedata
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from segnet_lab._messages import unknown
+from segnet_lab.data.images import IMAGE_SUFFIXES
+from segnet_lab.data.text import read_text
+
+_SUFFIXES = "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES)
+_AFTER_FILE_NAME = re.compile(rf"({_SUFFIXES})(?:\s*[,;]\s*|\s+)", re.IGNORECASE)  # names may hold spaces themselves
+_QUOTE = re.compile(r'(^|[\s,;])"')
+_QUOTED_OR_PLAIN = re.compile(r'"([^"]*)"|([^\s,;]+)')
+_LITTER = ("thumbs.db", "desktop.ini", "__macosx")
+
+
+class Line(NamedTuple):
+    """What one line of a listing names."""
+
+    number: int  # in the file, from 1
+    image: str  # a name or a path, with or without suffix, as `normal` writes it
+    label: str | None = None  # the second column, where there is one
+
+
+def read_listing(path: str | Path) -> list[Line]:
+    r"""The images that a listing file names, in its order.
+
+    A line holds a name (`cat_01`, `town/cat_01.jpg`, `my cat.jpg`), or an image and its label as two columns
+    (`train/a.png trainannot/a.png`). Columns are separated by a tab, or by a space, comma or semicolon that follows an
+    image's suffix; what stands in double quotes is one name. Empty lines and lines that begin with # are skipped.
+    Encodings and line endings are those of `read_text`.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    list of Line
+        Empty if every line is. Names are as they stand there but for `normal`: nothing is looked up.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        An encoding that cannot be read, a line with more than two columns or with none, an image that an earlier line
+        names already: says which file and which line.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "train.txt"
+    >>> _ = path.write_text('# by day\ntown/a 1.png\n/SegNet/train/b.png /SegNet/trainannot/b.png\n\nc\n')
+    >>> for line in read_listing(path):
+    ...     print(*line)
+    2 town/a 1.png None
+    3 /SegNet/train/b.png /SegNet/trainannot/b.png
+    5 c None
+    """
+    lines, first = [], {}
+    for number, text in enumerate(read_text(path).split("\n"), 1):
+        text = text.strip()
+        if not text or text.startswith("#"):
+            continue
+        names = [normal(name) for name in columns(text)]
+        if len(names) not in (1, 2) or not all(map(_is_a_name, names)):
+            raise ValueError(
+                f"{path}, line {number}: expected an image, or an image and its label, got {text!r}; "
+                "put a name that holds spaces or commas in double quotes"
+            )
+        line = Line(number, *names)
+        if line.image in first:
+            raise ValueError(f"{path}, line {number}: {line.image!r} stands in line {first[line.image]} already")
+        first[line.image] = number
+        lines.append(line)
+    return lines
+
+
+def columns(text: str) -> list[str]:
+    """Cut a line of a listing into its columns, see `read_listing`.
+
+    >>> columns("my cat.JPG my cat_L.png"), columns("my cat"), columns('"my cat", "x.png"'), columns("a.png")
+    (['my cat.JPG', 'my cat_L.png'], ['my cat'], ['my cat', 'x.png'], ['a.png'])
+    """
+    text = text.strip()
+    if _QUOTE.search(text):
+        return [quoted or plain for quoted, plain in _QUOTED_OR_PLAIN.findall(text)]
+    return [column.strip() for column in _AFTER_FILE_NAME.sub("\\1\t", text).split("\t") if column.strip()]
+
+
+def normal(name: str) -> str:
+    r"""A name or path as names are compared here: Unicode composed (NFC), slashes instead of backslashes.
+
+    macOS keeps ü as u with a diaeresis of its own (NFD), and so do the archives that it makes.
+
+    >>> normal("town\\mu\u0308ll.png")
+    'town/müll.png'
+    """
+    return unicodedata.normalize("NFC", name).replace("\\", "/")
+
+
+def without_suffix(name: str) -> str:
+    """A name without the suffix of an image, where it has one.
+
+    >>> without_suffix("town/cat.01.JPG"), without_suffix("cat.01")
+    ('town/cat.01', 'cat.01')
+    """
+    return re.sub(rf"({_SUFFIXES})$", "", name, flags=re.IGNORECASE)
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file or folder is one that macOS or Windows leaves behind, or a hidden one: never data.
+
+    >>> [is_litter(name) for name in ("._cat.png", "__MACOSX", "Thumbs.db", "cat (1).png")]
+    [True, True, True, False]
+    """
+    return name.startswith(".") or name.lower() in _LITTER
+
+
+class Files:
+    """The image files below a folder, by what a listing may call them; litter is left out.
+
+    Parameters
+    ----------
+    folder : Path
+    without : Path, optional
+        A folder below it whose files belong to something else.
+
+    Attributes
+    ----------
+    folder : Path
+    names : dict
+        Path of each file -> its name: relative to the folder, without suffix, as `normal` writes it. Sorted by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such folder, or no image in it.
+    """
+
+    def __init__(self, folder: Path, without: Path | None = None):
+        if not folder.is_dir():
+            raise FileNotFoundError(f"no folder {folder}: create it, or name another one under `layout` in card.yaml")
+        self.folder = folder
+        found = [path for path in walk(folder, without) if path.suffix.lower() in IMAGE_SUFFIXES]
+        if not found:
+            raise FileNotFoundError(f"no image in {folder}: wanted are {', '.join(IMAGE_SUFFIXES)}")
+        relative = {path: normal(path.relative_to(folder).as_posix()) for path in found}
+        names = {path: without_suffix(name) for path, name in relative.items()}
+        self.names = dict(sorted(names.items(), key=lambda item: (item[1], item[0])))
+        self._by_file, self._by_name, self._by_end = {}, {}, {}
+        for path, name in self.names.items():
+            self._by_file.setdefault(relative[path], []).append(path)
+            self._by_name.setdefault(name, []).append(path)
+            self._by_end.setdefault(name.rpartition("/")[2], []).append(path)
+
+    def named(self, name: str) -> list[Path]:
+        """All files of a name: with suffix, without, or without the subfolders; the first of these that any has."""
+        bare = without_suffix(name)
+        return self._by_file.get(name) or self._by_name.get(bare) or self._by_end.get(bare, [])
+
+    def find(self, name: str, root: Path) -> Path | None:
+        """The one file that a listing means; None if there is none.
+
+        Parameters
+        ----------
+        name : str
+            A name; a path relative to this folder, to one above it or to `root`; an absolute path. One that does not
+            exist here, because the listing was written elsewhere, is matched by its end.
+        root : Path
+
+        Raises
+        ------
+        ValueError
+            It may be either of two files.
+        """
+        direct = os.path.join(root, os.path.expanduser(name))  # an absolute name stays as it is
+        if os.path.isabs(name) and os.path.isfile(direct):
+            return Path(direct)
+        for end in self._ends(name):
+            found = self.named(end)
+            if len(found) > 1:
+                a, b = (path.relative_to(self.folder).as_posix() for path in found[:2])
+                raise ValueError(f"{name!r} may be {a} or {b} in {self.folder}: write the whole name, or rename one")
+            if found:
+                return found[0]
+        return Path(direct) if os.path.isfile(direct) else None
+
+    def unknown(self, name: str) -> str:
+        """What to say of a name that `find` does not know."""
+        return _shortened(unknown(f"image of {self.folder}", name, self.names.values()))
+
+    def _ends(self, name: str):
+        """The path, then what is left of it without its first folders: any of them where the path is from another
+        machine, else only those that lead to this folder."""
+        foreign = name.startswith("/") or re.match(r"[A-Za-z]:/", name)
+        here = normal(self.folder.resolve().as_posix())
+        parts = PurePosixPath(name).parts
+        for i in range(len(parts)):
+            if i == 0 or foreign or here.endswith("/" + "/".join(parts[:i])):
+                yield "/".join(parts[i:])
+
+
+def walk(folder: Path, without: Path | None = None):
+    """All files below a folder, whatever their kind, in order; none in hidden folders, in litter or below `without`."""
+    seen = set()  # a link may lead back to a folder above it
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not is_litter(name) and Path(place, name) != without)
+        yield from (Path(place, name) for name in sorted(files) if not is_litter(name))
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+def _is_a_name(name: str) -> bool:
+    return bool(name.strip(" ./")) and not name.endswith("/")
+
+
+def _shortened(text: str, length: int = 300) -> str:
+    return text if len(text) <= length else f"{text[:length]} ..."
