@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from segnet_lab.files import atomic
+from segnet_lab.files import atomic, finite
 
 
 class DamagedCheckpoint(OSError):
@@ -17,9 +17,9 @@ class DamagedCheckpoint(OSError):
 
 
 def write(path: str | Path, tensors: dict[str, Tensor], note: dict) -> None:
-    """Write tensors and a note (anything JSON takes) to one safetensors file."""
+    """Write tensors and a note (anything JSON takes; nan becomes None) to one safetensors file."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    header = {"note": json.dumps(note), "sha256": _checksum(tensors)}
+    header = {"note": json.dumps(finite(note), allow_nan=False), "sha256": _checksum(tensors)}
     with atomic(path) as draft:
         draft.write_bytes(save(tensors, header))
 

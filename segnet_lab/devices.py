@@ -10,6 +10,11 @@ def default_device() -> torch.device:
     return torch.device("cpu")
 
 
+def device_of(model: torch.nn.Module) -> torch.device:
+    """Where a network computes; one without weights computes on the CPU."""
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
+
+
 def compute_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
     """torch.bfloat16 or torch.float32 for a recipe's precision.
 

@@ -115,21 +115,27 @@ def median_frequency_weights(data, whole_set: bool = False) -> Tensor:
     return torch.where(occurs, median / frequency, 0.0).float()
 
 
-def class_weights(balancing: str, data) -> Tensor | None:
+def class_weights(balancing: str | tuple[float, ...], data, counts: ClassCounts | None = None) -> Tensor | None:
     """The weights that a recipe names, for a training set.
 
     Parameters
     ----------
-    balancing : str
+    balancing : str or tuple of K float
         "median_frequency" (the paper's), "median_frequency_whole_set", "published" (the authors' list for
-        CamVid's eleven classes) or "natural" (None: no weights).
+        CamVid's eleven classes) or "natural" (None: no weights); or a weight for each class.
     data : SegmentationDataset
+    counts : ClassCounts, optional
+        Of the data set, where they are known already.
 
     Raises
     ------
     ValueError
-        Unknown name, or the published list for other than eleven classes.
+        Unknown name, the published list for other than eleven classes, or not one weight for each class.
     """
+    if not isinstance(balancing, str):
+        if len(balancing) != data.num_classes:
+            raise ValueError(f"{len(balancing)} class weights for the {data.num_classes} classes of {data.name}")
+        return torch.tensor(balancing, dtype=torch.float32)
     if balancing not in BALANCINGS:
         raise ValueError(unknown("balancing", balancing, BALANCINGS))
     if balancing == "natural":
@@ -141,4 +147,4 @@ def class_weights(balancing: str, data) -> Tensor | None:
                 "use balancing='median_frequency'"
             )
         return torch.tensor(PUBLISHED_CAMVID_WEIGHTS)
-    return median_frequency_weights(data, whole_set=balancing.endswith("whole_set"))
+    return median_frequency_weights(counts or data, whole_set=balancing.endswith("whole_set"))

@@ -26,6 +26,7 @@ from segnet_lab.devices import autocast, compute_dtype
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.models.layers import ConvBN, Deconvolution
 from segnet_lab.models.network import check_image
+from segnet_lab.modes import evaluating
 from segnet_lab.recipe import PRECISIONS
 from segnet_lab.streaming import check_decoders, logits_by_rows
 
@@ -100,21 +101,16 @@ def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool
 def fast_form(model: nn.Module, precision: str = "auto") -> Iterator["OptimizedNetwork | _Plain"]:
     """For a while, the quickest way from images to labels: the optimized form where there is one, else the model.
 
-    The model is in evaluation mode meanwhile. The form is made anew each time, which takes as long as copying the
-    weights, so it can never be that of older weights.
+    The model is in evaluation mode meanwhile, see `modes.evaluating`. The form is made anew each time, which takes as
+    long as copying the weights, so it can never be that of older weights.
     """
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         if isinstance(model, OptimizedNetwork):
             yield model
         elif isinstance(model, EncoderDecoder) and _obstacle(model) is None:
             yield optimize(model, precision)
         else:
             yield _Plain(model, precision)
-    finally:
-        if was_training:
-            model.train()
 
 
 class OptimizedNetwork(nn.Module):
@@ -137,6 +133,10 @@ class OptimizedNetwork(nn.Module):
     @property
     def num_classes(self) -> int:
         return self.network.num_classes
+
+    @property
+    def trained_on(self):
+        return self.network.trained_on
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> Tensor:

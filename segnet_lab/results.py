@@ -32,28 +32,52 @@ def find_runs(name: str) -> Path:
 
 def list_runs(name: str) -> dict[str, Path]:
     """Run name -> run directory, networks in the paper's order, then by name."""
-    order = list_models()
+    order = {model: number for number, model in enumerate(list_models())}
     runs = [RunDirectory(file.parent) for file in find_runs(name).glob("*/run.json")]
-    runs.sort(key=lambda run: (order.index(run.about()["model"]["name"]), run.path.name))
+    runs.sort(key=lambda run: (order.get(run.about()["model"]["name"], len(order)), run.path.name))
     return {run.path.name: run.path for run in runs}
 
 
-def data_of(run: str | os.PathLike, split: str = "val") -> SegmentationDataset:
-    """The data set that a run was trained on, with the same options.
+def data_of(
+    run: str | os.PathLike, split: str = "val", root: str | os.PathLike | None = None, **options
+) -> SegmentationDataset:
+    """The images that a run was trained on, validated on, or another split of the same data set with the same options.
 
     Parameters
     ----------
     run : path
         A run directory, such as `list_runs(name)` gives.
     split : str
+        "train": what it was trained on (only the part, if it was a part). "val": what selected its epoch; the split of
+        that name if nothing did. Any other: that split of the data set.
+    root : path, optional
+        Where the data set lies now, if not where it lay when the run was made.
+    **options
+        Options of the data set to change, e.g. `size=(180, 240)`.
 
     Raises
     ------
     FileNotFoundError
-        There is no run, or its data are not at hand.
+        There is no run, or its data are not at hand: says how to name their place.
     """
     about = RunDirectory(run).about()["data"]
-    return load_dataset(about["name"], split=split, **about["options"])
+    role, validation = split, about.get("validation")
+    if split == "train":
+        split, recorded = about["split"], about["options"]
+    elif split == "val" and isinstance(validation, dict):
+        about, split, recorded = validation, validation["split"], validation["options"]
+    elif split == "val" and validation:
+        split, recorded = validation, about["options"]
+    else:
+        recorded = {name: value for name, value in about["options"].items() if name != "part"}
+    options = {**recorded, **options} | ({} if root is None else {"root": root})
+    try:
+        return load_dataset(about["name"], split=split, **options)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"the {role} images of run {run} ({about['name']}) are not where they were: {error}. "
+            "Say where they are now with root= (--root on the command line, -p root in a lesson)"
+        ) from None
 
 
 def scores_table(name: str, split: str = "val") -> pd.DataFrame:
@@ -69,17 +93,20 @@ def scores_table(name: str, split: str = "val") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Indexed by run; model, data, size, width, balancing, epochs, epoch (the selected one), minutes of training,
-        and G, C, mIoU, BF in percent. A run without scores of that split is left out.
+        Indexed by run; model; data, split, images, size and BF convention that were scored; width, balancing, epochs,
+        epoch (the selected one), minutes of training, and G, C, mIoU, BF in percent. A run without scores of that split
+        is left out.
     """
     rows = {}
     for run, scores in _scored(name, split):
-        about = run.about()
-        size = about["data"]["options"].get("size")
+        about, on = run.about(), scores[split]["on"]
         rows[run.path.name] = {
             "model": about["model"]["name"],
-            "data": about["data"]["name"],
-            "size": "x".join(map(str, size)) if size else "",
+            "data": on["data"],
+            "split": on["split"],
+            "images": on["images"],
+            "size": "x".join(map(str, on["size"])) if on["size"] else "",
+            "convention": on["convention"],
             "width": about["model"]["width"],
             "balancing": about["recipe"]["balancing"],
             "epochs": about["recipe"]["epochs"],

@@ -1,6 +1,6 @@
 """A run directory: everything that one training left, and how to open it again.
 
-    run.json              model, data, recipe, environment: written once, compared on resuming
+    run.json              model, start, data, recipe, environment: what the run is, compared on resuming
     log.csv               one row an epoch
     last.safetensors      weights and momentum after the last epoch; previous.safetensors the one before
     best.safetensors      weights of the epoch with the highest validation G (Section 3.3)
@@ -10,10 +10,12 @@ Every file is written whole or not at all.
 """
 
 import json
+import math
 import os
 import platform
 import sys
 import warnings
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -23,8 +25,11 @@ import torch
 import segnet_lab
 from segnet_lab import checkpoints
 from segnet_lab.checkpoints import DamagedCheckpoint
+from segnet_lab.data.cards import load_card
+from segnet_lab.devices import compute_dtype, device_of
 from segnet_lab.files import write_json, write_text
 from segnet_lab.models import EncoderDecoder, create_model
+from segnet_lab.provenance import TrainedOn, describe_data
 from segnet_lab.recipe import Recipe
 
 
@@ -51,35 +56,85 @@ class RunDirectory:
     # ------------------------------------------------------------------ what the run is
 
     def open(self, about: dict) -> None:
-        """Start the run, or go on with it if it is the same; another run's directory is refused."""
-        if not self.about_file.exists():
-            write_json(self.about_file, {**about, "environment": environment()})
+        """Start the run, or go on with it if it is the same; another run's directory is refused.
+
+        A directory in which no epoch was finished yet belongs to nobody. More epochs than before are the same run,
+        made longer; the scores of the shorter one go.
+        """
+        fresh = {**about, "environment": environment()}
+        if not self.has_weights():
+            write_json(self.about_file, fresh)
             return
+        if not self.about_file.exists():
+            raise ValueError(
+                f"{self.path} holds weights but no run.json, so nobody knows which run's: give another run_dir, "
+                "or delete that directory"
+            )
         was = self.about()
-        for part in ("model", "data", "recipe"):
-            for name, now in about[part].items():
-                before = was[part].get(name)
-                if before != json.loads(json.dumps(now)):
-                    raise ValueError(
-                        f"{self.path} holds another run: its {part} has {name}={before!r}, this one {now!r}. "
-                        "Give another run_dir, or delete that directory"
-                    )
+        if difference := first_difference(was, about):
+            raise ValueError(
+                f"{self.path} holds another run: {difference}. Give another run_dir, or delete that directory"
+            )
+        if was["recipe"]["epochs"] < about["recipe"]["epochs"]:
+            self.scores_file.unlink(missing_ok=True)  # first, so that a longer run never counts as finished
+            write_json(self.about_file, {**was, "recipe": about["recipe"]})
 
     def about(self) -> dict:
-        """Model, data, recipe and environment of the run."""
+        """Model, data, recipe, start and environment of the run."""
         try:
             return json.loads(self.about_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(
                 f"{self.path} is no run directory: it has no run.json. Known: {', '.join(_runs_near(self.path))}"
             ) from None
+        except ValueError as error:  # cut short, or no text
+            raise ValueError(
+                f"{self.about_file} is damaged ({error}): restore it from a copy, or train into another run_dir"
+            ) from None
+
+    def has_weights(self) -> bool:
+        """Whether an epoch was finished here."""
+        return any(file.exists() for file in (self.last, self.previous, self.best))
 
     def finished(self) -> bool:
         return self.scores_file.exists()
 
     def scores(self) -> dict:
-        """Scores of the selected weights; {} while the run is not finished."""
-        return json.loads(self.scores_file.read_text(encoding="utf-8")) if self.finished() else {}
+        """Scores of the selected weights, by role ("train", "val", ...); {} while the run is not finished.
+
+        What could not be scored is nan. Each entry's "on" says what was scored, see `provenance.scored_on`; older runs
+        have it from their run.json.
+        """
+        if not self.finished():
+            return {}
+        try:
+            scores = _nan_for_none(json.loads(self.scores_file.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise ValueError(
+                f"{self.scores_file} is damaged ({error}): delete it, and the same training scores its weights again"
+            ) from None
+        for role in [role for role, entry in scores.items() if isinstance(entry, dict)]:
+            if "on" not in scores[role]:
+                scores[role]["on"] = self._scored_on(role)
+        return scores
+
+    def _scored_on(self, role: str) -> dict:
+        """For a run of an older version, in which training and validation were always splits of one set."""
+        about = self.about()["data"]
+        if role == about["split"]:
+            images = about["images"]
+        else:
+            images = about["options"].get("images") or load_card(about["name"]).splits.get(role)
+        return {
+            "data": about["name"],
+            "split": role,
+            "images": images,
+            "size": about["options"].get("size"),
+            "part": None,
+            "convention": "paper",
+            "tolerance": 0.0075,
+            "fingerprint": None,
+        }
 
     # ------------------------------------------------------------------ writing, after every epoch
 
@@ -92,7 +147,20 @@ class RunDirectory:
         os.replace(fresh, self.last)
 
     def save_best(self, model: EncoderDecoder, note: dict) -> None:
+        """The weights of an epoch that validated best so far; the note has its number and its G."""
         checkpoints.write(self.best, model.state_dict(), note)
+
+    def selected(self) -> dict | None:
+        """Epoch and G of the weights that are selected so far; None if there are none, or of before G was noted."""
+        with suppress(FileNotFoundError, DamagedCheckpoint):
+            note = checkpoints.read(self.best)[1]
+            if "G" in note:
+                return {"epoch": note["epoch"], "G": math.nan if note["G"] is None else note["G"]}
+        return None
+
+    def log_rows(self) -> int:
+        """How many epochs log.csv has."""
+        return max(0, len(self.log_file.read_text(encoding="utf-8").splitlines()) - 1) if self.log_file.exists() else 0
 
     def save_log(self, log) -> None:
         write_text(self.log_file, log.to_csv(index=False))
@@ -123,8 +191,13 @@ class RunDirectory:
 
     def load_weights(self) -> dict:
         """The selected weights; the last ones, with a warning, if those are damaged or not there yet."""
+        return self.load_selected()[0]
+
+    def load_selected(self) -> tuple[dict, int]:
+        """The selected weights and the epoch that they are of, see `load_weights`."""
         try:
-            return checkpoints.read(self.best)[0]
+            tensors, note = checkpoints.read(self.best)
+            return tensors, note["epoch"]
         except (FileNotFoundError, DamagedCheckpoint) as error:
             state = self.load_state()
             if state is None and isinstance(error, DamagedCheckpoint):
@@ -139,7 +212,8 @@ class RunDirectory:
                 f"{self.best} is missing or damaged ({error}); taking the weights of epoch {note['epoch']}",
                 stacklevel=2,
             )
-            return {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+            weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+            return weights, note["epoch"]
 
 
 def load_run(run_dir: str | os.PathLike) -> Run:
@@ -153,8 +227,8 @@ def load_run(run_dir: str | os.PathLike) -> Run:
     Returns
     -------
     Run
-        Unpacks to model (on the CPU, in evaluation mode, with the selected weights), recipe and scores
-        (a dict; empty while the run is not finished).
+        Unpacks to model (on the CPU, in evaluation mode, with the selected weights; `model.trained_on` says what it
+        learnt from), recipe and scores (a dict; empty while the run is not finished).
 
     Raises
     ------
@@ -167,6 +241,8 @@ def load_run(run_dir: str | os.PathLike) -> Run:
     about = directory.about()
     model = create_model(**about["model"])
     load_weights(model, directory.load_weights(), directory.best)
+    model.trained_on = TrainedOn.of_run(about["data"])
+    model.started_from = {"run": str(directory.path)}
     return Run(model.eval(), Recipe.from_dict(about["recipe"]), directory.scores())
 
 
@@ -185,22 +261,73 @@ def load_weights(model: EncoderDecoder, tensors: dict, source: object) -> None:
     model.load_state_dict(tensors)
 
 
-def describe(model: EncoderDecoder, data, validation, recipe: Recipe) -> dict:
-    """The part of run.json that must be the same to go on with a run."""
+def describe(model: EncoderDecoder, data, validation, recipe: Recipe, device: torch.device | None = None) -> dict:
+    """What a run is, as run.json has it: the network and where its weights came from, the data, the recipe.
+
+    Parameters
+    ----------
+    model : EncoderDecoder
+    data, validation : SegmentationDataset
+        `validation` may be None.
+    recipe : Recipe
+    device : torch.device, optional
+        That it is trained on, if the model is not there yet.
+    """
+    device = device or device_of(model)
     return {
         "model": asdict(model.config),
-        "data": {
-            "name": data.name,
-            "split": data.split,
-            "images": len(data),
-            "validation": validation and validation.split,
-            "options": {name: value for name, value in data.options.items() if name != "root"},
-            "class_names": list(data.class_names),
-            "palette": data.palette.tolist(),
-            "ignore_index": data.ignore_index,
-        },
+        "start": model.started_from or "weights as drawn",
+        "data": {**describe_data(data), "validation": validation and describe_data(validation)},
         "recipe": asdict(recipe),
+        "computed_in": str(compute_dtype(device, recipe.precision)).removeprefix("torch."),
     }
+
+
+def first_difference(was: dict, now: dict) -> str | None:
+    """What makes two runs different, in words; None if one may go on where the other stopped.
+
+    Parameters
+    ----------
+    was, now : dict
+        As `describe` gives them; `was` may be of an older version, whose missing entries are not compared.
+    """
+    now = json.loads(json.dumps(now))
+    for name, value in now["model"].items():
+        if was["model"].get(name) != value:
+            return f"its model has {name}={was['model'].get(name)!r}, this one {value!r}"
+    if difference := _data_difference(was["data"], now["data"], "data"):
+        return difference
+    before, after = was["data"].get("validation"), now["data"]["validation"]
+    if isinstance(before, str):  # an older version noted the split alone
+        after = after and after["split"]
+        if before != after:
+            return f"its validation is {before!r}, this one's {after!r}"
+    elif (before is None) != (after is None):
+        first, second = (f"on {v['name']} {v['split']}" if v else "none" for v in (before, after))
+        return f"its validation is {first}, this one's {second}"
+    elif before and (difference := _data_difference(before, after, "validation")):
+        return difference
+    settings = json.loads(json.dumps(asdict(Recipe.from_dict(was["recipe"]))))  # those it does not name have defaults
+    for name, value in now["recipe"].items():
+        longer = name == "epochs" and settings[name] <= value and Recipe.from_dict(was["recipe"]).can_grow
+        if settings[name] != value and not longer:
+            return f"its recipe has {name}={settings[name]!r}, this one {value!r}"
+    return None
+
+
+def _data_difference(was: dict, now: dict, what: str) -> str | None:
+    for name in ("name", "split", "images", "ignore_index", "class_names"):
+        if was[name] != now[name]:
+            return f"its {what} has {name}={was[name]!r}, this one {now[name]!r}"
+    before, after = ({k: v for k, v in about["options"].items() if k not in ("root", "part")} for about in (was, now))
+    for name in after:
+        if name in before and before[name] != after[name]:
+            return f"its {what} has {name}={before[name]!r}, this one {after[name]!r}"
+    if was["options"].get("part") != now["options"].get("part"):
+        return f"its {what} is another part of {was['name']} {was['split']!r}: other images of the same number"
+    if None not in (was.get("fingerprint"), now.get("fingerprint")) and was["fingerprint"] != now["fingerprint"]:
+        return f"its {what} holds other images or other labels, of the same number ({now['images']})"
+    return None
 
 
 def environment() -> dict:
@@ -215,6 +342,15 @@ def environment() -> dict:
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "command": " ".join(Path(word).name if i == 0 else word for i, word in enumerate(sys.argv)),
     }
+
+
+def _nan_for_none(value):
+    """JSON has no nan: it is written as null."""
+    if isinstance(value, dict):
+        return {name: v if name == "on" else _nan_for_none(v) for name, v in value.items()}
+    if isinstance(value, list):
+        return [_nan_for_none(v) for v in value]
+    return float("nan") if value is None else value
 
 
 def _runs_near(path: Path) -> list[str]:

@@ -20,9 +20,12 @@ def runs(tmp_path, monkeypatch):
         folder.mkdir(parents=True)
         about = {
             "model": {"name": model, "width": 0.5},
-            "data": {"name": data, "options": options or {}, "class_names": ["Sky", "Road"]},
+            "data": {
+                "name": data, "split": "train", "images": 300, "validation": "val", "options": options or {},
+                "class_names": ["Sky", "Road"],
+            },
             "recipe": {"balancing": "natural", "epochs": 9},
-        }
+        }  # fmt: skip
         (folder / "run.json").write_text(json.dumps(about))
         (folder / "log.csv").write_text("epoch,seconds\n1,30\n2,60\n")
         if scores:
@@ -40,8 +43,8 @@ def test_runs_come_in_the_papers_order_and_unfinished_ones_have_no_scores(runs):
     table = results.scores_table("some")
     assert table.index.tolist() == ["z", "b"]
     assert table.loc["z"].to_dict() == {
-        "model": "segnet_basic", "data": "roadscenes", "size": "96x128", "width": 0.5, "balancing": "natural",
-        "epochs": 9, "epoch": 7, "minutes": 1.5, "G": 50.0, "C": 40.0, "mIoU": 30.0, "BF": 20.0,
+        "model": "segnet_basic", "data": "roadscenes", "split": "val", "images": 60, "size": "96x128",
+        "convention": "paper", "width": 0.5, "balancing": "natural", "epochs": 9, "epoch": 7, "minutes": 1.5, "G": 50.0, "C": 40.0, "mIoU": 30.0, "BF": 20.0,
     }  # fmt: skip
     assert results.scores_table("some", "train").empty
 

@@ -26,7 +26,7 @@ def list_datasets() -> tuple[str, ...]:
     return tuple(DATASETS)
 
 
-def load_dataset(name: str, split: str = "train", root=None, size=None, **options) -> SegmentationDataset:
+def load_dataset(name: str, split: str = "train", root=None, size=None, part=None, **options) -> SegmentationDataset:
     """A data set by name.
 
     Parameters
@@ -40,6 +40,8 @@ def load_dataset(name: str, split: str = "train", root=None, size=None, **option
         Folder of a set on disk; None looks in SEGNET_LAB_DATA, the checkout's datasets/ and ../shared/.
     size : (H, W), optional
         What images and labels are resized to. None: the files' own size; (96, 128) for those made here.
+    part : list of int, optional
+        Only the images of these numbers, see `SegmentationDataset.part`.
     **options
         Of all: cache=True. Of those made here: images=300, seed=0, clutter=0.5 and, for roadscenes,
         lighting="mixed". Each class in `DATASETS` documents its own; others are refused by name.
@@ -73,4 +75,5 @@ def load_dataset(name: str, split: str = "train", root=None, size=None, **option
     for option in options:
         if option not in known:
             raise ValueError(unknown(f"option of {name}", option, known))
-    return DATASETS[name](split=split, **options)
+    data = DATASETS[name](split=split, **options)
+    return data if part is None else data.part(part)

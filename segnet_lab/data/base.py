@@ -1,5 +1,6 @@
 """What every data set is: images and label maps by number, with the classes of its card."""
 
+import hashlib
 import operator
 from pathlib import Path
 from threading import Lock
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from segnet_lab._messages import unknown
@@ -58,9 +59,13 @@ class SegmentationDataset(Dataset):
     card : Card
     options : dict
         Plain values: `load_dataset(data.name, data.split, **data.options)` makes the same data set again.
+    part_name : str or None
+        What a part is called beside its scores, see `part` and `folds`; None for a whole split.
     """
 
     name: str
+    part_name: str | None = None
+    made_here = False  # drawn by this kit, so labels cannot be wrong
 
     def __init__(self, card: Card, split: str, size: tuple[int, int] | None, cache: bool, options: dict):
         if split not in card.splits:
@@ -97,6 +102,21 @@ class SegmentationDataset(Dataset):
         image, label = (torch.from_numpy(array) for array in pair)
         return Sample(image.to(torch.float32).div_(255), label.to(torch.int64))
 
+    def label_bytes(self, i: int) -> bytes:
+        """What identifies the label of image `i` in `fingerprint`: its bytes as they are kept."""
+        return self.read(i)[1].tobytes()
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and labels of all images, in order: two data sets of equal size that hold other
+        images, or the same with other labels, have different ones. A size to which images are resized does not count.
+        """
+        digest = hashlib.sha256()
+        for i in range(len(self)):
+            label = self.label_bytes(i)
+            digest.update(f"{self.file_name(i)}\0{len(label)}\0".encode())
+            digest.update(label)
+        return digest.hexdigest()
+
     def raw(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Image uint8 (H, W, 3) and label uint8 (H, W) at the data set's own size, before any resizing."""
         return self.read(self._number(i))
@@ -105,20 +125,68 @@ class SegmentationDataset(Dataset):
         """The same data set with the same options, another split of it."""
         return type(self)(split=split, **self.options, cache=self._cache.limit > 0)
 
-    def part(self, numbers) -> "SegmentationDataset":
-        """Some of the images, as a data set of its own: to look at, or to score quickly.
+    def part(self, numbers, name: str | None = None) -> "SegmentationDataset":
+        """Some of the images, as a data set of its own: to look at, to score quickly, to train on.
 
         Parameters
         ----------
         numbers : iterable of int
             Which, in this order; a slice such as `range(0, len(data), 10)`.
+        name : str, optional
+            What to call the part beside its scores; the default says how many of how many it has.
+
+        Returns
+        -------
+        SegmentationDataset
+            Its `options` hold the numbers, so that a run that was trained on it finds the same images again.
 
         Raises
         ------
         IndexError
             There is no image of that number.
+
+        Examples
+        --------
+        >>> from segnet_lab.data import load_dataset
+        >>> data = load_dataset("roadscenes", images=8, size=(24, 32)).part([5, 2])
+        >>> data, data.options["part"], data.part_name
+        (<roadscenes train: 2 images, 24x32, 11 classes>, [5, 2], '2 of 8')
         """
-        return Part(self, [self._number(i) for i in numbers])
+        return Part(self, [self._number(i) for i in numbers], name)
+
+    def folds(self, k: int, seed: int = 0) -> list["Fold"]:
+        """Cut the images at random into k parts; each fold trains on all but one part and is judged by that one.
+
+        Parameters
+        ----------
+        k : int
+            2 to the number of images.
+        seed : int
+            Of the cut.
+
+        Returns
+        -------
+        list of k Fold
+            `fold.train` and `fold.val`; the k `val` parts share no image, and together they are the whole set.
+
+        Examples
+        --------
+        >>> from segnet_lab.data import load_dataset
+        >>> for fold in load_dataset("roadscenes", images=5, size=(24, 32)).folds(2):
+        ...     print(fold.val.part_name, fold.train.options["part"], fold.val.options["part"])
+        fold 1 of 2 [0, 1] [2, 3, 4]
+        fold 2 of 2 [2, 3, 4] [0, 1]
+        """
+        n = len(self)
+        if not (isinstance(k, int) and 2 <= k <= n):
+            raise ValueError(f"folds({k!r}): give a number of folds from 2 to the {n} images of {self.name}")
+        shuffled = np.random.default_rng(seed).permutation(n)
+        folds = []
+        for number, held_out in enumerate(np.array_split(shuffled, k), 1):
+            name, rest = f"fold {number} of {k}", np.setdiff1d(shuffled, held_out)
+            parts = self.part(rest.tolist(), f"all but {name}"), self.part(sorted(held_out.tolist()), name)
+            folds.append(Fold(*parts))
+        return folds
 
     def __repr__(self):
         size = f", {self.size[0]}x{self.size[1]}" if self.size else ""
@@ -132,12 +200,23 @@ class SegmentationDataset(Dataset):
         return i % n
 
 
+class Fold(NamedTuple):
+    """What one fold of `SegmentationDataset.folds` trains on, and what judges it."""
+
+    train: SegmentationDataset
+    val: SegmentationDataset
+
+
 class Part(SegmentationDataset):
     """Some images of another data set, see `SegmentationDataset.part`; decoded pictures are shared with it."""
 
-    def __init__(self, data: SegmentationDataset, numbers: list[int]):
+    def __init__(self, data: SegmentationDataset, numbers: list[int], name: str | None = None):
+        if isinstance(data, Part):  # numbers of the whole set, so that `options` mean the same images
+            data, numbers = data.data, [data.numbers[i] for i in numbers]
         self.__dict__.update(data.__dict__)
         self.name, self.data, self.numbers = data.name, data, numbers
+        self.options = {**data.options, "part": numbers}
+        self.part_name = name or f"{len(numbers)} of {len(data)}"
 
     def __len__(self):
         return len(self.numbers)
@@ -147,6 +226,9 @@ class Part(SegmentationDataset):
 
     def read(self, i):
         return self.data.read(self.numbers[i])
+
+    def label_bytes(self, i):
+        return self.data.label_bytes(self.numbers[i])
 
     def file_name(self, i):
         return self.data.file_name(self.numbers[i])
@@ -174,6 +256,53 @@ class Cache:
 
     def __reduce__(self):
         return Cache, (self.limit,)
+
+
+NEEDED = ("name", "split", "num_classes", "class_names", "palette", "ignore_index", "options")
+
+
+def as_dataset(data, needed: tuple[str, ...] = NEEDED):
+    """What training and scoring take: one of our data sets, from what torch users have at hand.
+
+    Parameters
+    ----------
+    data : SegmentationDataset, torch Subset of one, or an object with the same attributes
+        A Subset (`random_split` makes such) becomes `data.part(...)` of the same images.
+    needed : tuple of str
+        Attributes that an object of another class must have.
+
+    Raises
+    ------
+    ValueError
+        Anything else: says what to pass instead.
+
+    Examples
+    --------
+    >>> from torch.utils.data import random_split
+    >>> from segnet_lab.data import load_dataset
+    >>> first, second = random_split(load_dataset("roadscenes", images=6, size=(24, 32)), [4, 2])
+    >>> as_dataset(first)
+    <roadscenes train: 4 images, 24x32, 11 classes>
+    """
+    if isinstance(data, Subset):
+        return as_dataset(data.dataset, needed).part(data.indices)
+    if isinstance(data, DataLoader):
+        raise ValueError("give the data set itself instead of a DataLoader: batches are made by batch_size")
+    if isinstance(data, ConcatDataset):
+        raise ValueError(
+            "data sets that are joined with + have no classes of their own: put their files into one folder set "
+            "(datasets/folder), or give one of them"
+        )
+    if isinstance(data, str | Path):
+        raise ValueError(f"{str(data)!r} is a name: give the data set, load_dataset({str(data)!r})")
+    missing = [name for name in needed if not hasattr(data, name)]
+    if missing or not hasattr(data, "__getitem__"):
+        raise ValueError(
+            f"{type(data).__name__} is no segmentation data set: it lacks {', '.join(missing) or 'images by number'}. "
+            "Take one from load_dataset (data set 'folder' reads your own files), some of its images with "
+            "data.part(numbers), or derive a class from segnet_lab.data.SegmentationDataset"
+        )
+    return data
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:

@@ -1,17 +1,27 @@
-"""What of a data set is there, what is missing, which files are broken."""
+"""What of a data set is there, what is missing, which files are broken, and what in it will hurt training."""
 
 import hashlib
 import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+import torch
 
 from segnet_lab._messages import unknown
 from segnet_lab.data import DATASETS
 from segnet_lab.data.base import check_pair
 from segnet_lab.data.cards import Card, load_card
-from segnet_lab.data.images import read_rgb
+from segnet_lab.data.images import IMAGE_SUFFIXES, read_rgb
+from segnet_lab.data.listings import is_litter, walk
 from segnet_lab.data.ondisk import FileDataset, Pair
+from segnet_lab.losses import ClassCounts
 from segnet_lab.progress import bar
+
+ONE_COLUMN = 16  # more classes than these are printed in two
 
 
 class SplitReport(NamedTuple):
@@ -24,6 +34,8 @@ class SplitReport(NamedTuple):
     broken: tuple[str, ...] = ()  # "what is wrong with which file"
     same_labels: bool | None = None  # as the card's fingerprint; None if it has none
     absent: str = ""  # why there is no such split here
+    counts: ClassCounts | None = None  # of the labels that can be read; None if there are none
+    void: int = 0  # pixels of theirs
 
     @property
     def whole(self) -> bool:
@@ -43,6 +55,8 @@ class Report(NamedTuple):
     name: str
     root: Path | None  # None for what is made here
     splits: tuple[SplitReport, ...]
+    class_names: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # what can be loaded, but will hurt or is not what it seems
 
     @property
     def complete(self) -> bool:
@@ -60,11 +74,12 @@ class Report(NamedTuple):
         details = [s.absent for s in self.splits if s.absent]
         details += [f"missing: {path}" for s in self.splits for path in s.missing]
         details += [f"broken: {problem}" for s in self.splits for problem in s.broken]
-        return "\n".join([*lines, *([""] if details else []), *details])
+        blocks = [lines, _shares(self), [f"warning: {warning}" for warning in self.warnings], details]
+        return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
 def check(name: str, root: str | Path | None = None) -> Report:
-    """Open every image and label of a data set and say what is wrong.
+    """Open every image and label of a data set, say what is wrong, how often each class occurs, and what will hurt.
 
     Parameters
     ----------
@@ -75,7 +90,9 @@ def check(name: str, root: str | Path | None = None) -> Report:
     Returns
     -------
     Report
-        One row a split of the card; a broken file stops nothing.
+        One row a split of the card; a broken file stops nothing. Its `warnings` name what loads but will hurt: a class
+        that never occurs, labels that are all void, the same picture twice or in two splits, images of several sizes,
+        files that belong to no split, litter of macOS and Windows.
 
     Raises
     ------
@@ -100,30 +117,234 @@ def check(name: str, root: str | Path | None = None) -> Report:
         return Report(name, None, tuple(SplitReport(split, n, n) for split, n in splits.items()))
     root = loader.find(root)
     card = loader.read_card(root)
-    return Report(name, root, tuple(_check_split(loader, root, split, card) for split in card.splits))
+    seen = {split: _Seen() for split in card.splits}
+    splits = tuple(_check_split(loader, root, split, card, seen[split]) for split in card.splits)
+    warnings = [*_of_classes(splits, card), *_of_sizes(seen), *_of_pictures(seen), *_of_other_files(root, seen)]
+    return Report(name, root, splits, card.class_names, tuple(warnings))
 
 
-def _check_split(loader: type[FileDataset], root: Path, split: str, card: Card) -> SplitReport:
+def hurts(counts: ClassCounts, class_names: Sequence[str]) -> list[str]:
+    """What of a data set's labels will hurt, one line each; [] if nothing.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+    class_names : sequence of K str
+
+    Examples
+    --------
+    >>> def found(*pixels):
+    ...     return hurts(ClassCounts(torch.tensor(pixels), None), ["Ground", "Cat", "Dog"][: len(pixels)])
+    >>> found(60, 0, 40), found(60, 10, 30)
+    (['class Cat never occurs'], [])
+    >>> found(60, 0, 0)
+    ['classes Cat, Dog never occur', 'class Ground is the only one that occurs, so there is nothing to tell apart']
+    >>> found(60), found(0, 0)
+    (['Ground is the only class, so there is nothing to tell apart'], ['all labels are void, so there is nothing to learn'])
+    """
+    occurs = {name: bool(pixels) for name, pixels in zip(class_names, counts.pixels.tolist(), strict=True)}
+    there, never = ([name for name in occurs if occurs[name] == state] for state in (True, False))
+    if not there:
+        return ["all labels are void, so there is nothing to learn"]
+    if len(occurs) == 1:
+        return [f"{there[0]} is the only class, so there is nothing to tell apart"]
+    lines = []
+    if never:
+        lines.append(f"class {never[0]} never occurs" if len(never) == 1 else f"classes {', '.join(never)} never occur")
+    if len(there) == 1:
+        lines.append(f"class {there[0]} is the only one that occurs, so there is nothing to tell apart")
+    return lines
+
+
+# --------------------------------------------------------------------------------------------------
+# Going through the files.
+
+
+class _Seen:
+    """What is remembered of a split: a few bytes an image."""
+
+    def __init__(self):
+        self.pairs: list[Pair] = []
+        self.pictures: dict[Path, bytes] = {}  # image file -> hash of its pixels
+        self.sizes: Counter = Counter()  # (H, W) -> images
+
+
+def _check_split(loader: type[FileDataset], root: Path, split: str, card: Card, seen: _Seen) -> SplitReport:
     expected = card.splits[split]
     try:
-        pairs = loader.pairs(root, split, card)
-    except (FileNotFoundError, ValueError) as error:
+        seen.pairs = loader.pairs(root, split, card)
+    except FileNotFoundError as error:
         return SplitReport(split, expected, 0, absent=str(error))
-    missing, broken, labels = [], [], hashlib.sha256()
-    for pair in bar(pairs, description=split, show=sys.stderr.isatty()):
+    except ValueError as error:  # there, but it cannot be read
+        return SplitReport(split, expected, 0, broken=(str(error),))
+    missing, broken, labels, counted = [], [], hashlib.sha256(), _Counted(card)
+    for pair in bar(seen.pairs, description=split, show=sys.stderr.isatty()):
         gone = [path for path in pair if not path.is_file()]
         missing += map(str, gone)
         if not gone:
             try:
-                labels.update(_check_pair(loader, pair, card))
+                label = _check_pair(loader, pair, card, seen)
+                labels.update(label.tobytes())
+                counted.add(label)
             except (ValueError, OSError) as error:
                 broken.append(str(error))
     wanted = card.fingerprints.get(split)
     same = None if wanted is None or missing or broken else labels.hexdigest() == wanted
-    return SplitReport(split, expected, len(pairs), tuple(missing), tuple(broken), same)
+    report = SplitReport(split, expected, len(seen.pairs), tuple(missing), tuple(broken), same)
+    return report._replace(counts=counted.classes(), void=counted.void) if counted.images else report
 
 
-def _check_pair(loader: type[FileDataset], pair: Pair, card: Card) -> bytes:
+def _check_pair(loader: type[FileDataset], pair: Pair, card: Card, seen: _Seen) -> np.ndarray:
     image, label = read_rgb(pair.image), loader.read_label(pair, card)
+    seen.sizes[image.shape[:2]] += 1
+    seen.pictures[pair.image] = hashlib.sha256(str(image.shape).encode() + image.tobytes()).digest()
     check_pair(image, label, None, card.title, pair.image.name)
-    return label.tobytes()
+    return label
+
+
+class _Counted:
+    """Pixels by class, of labels that come one by one."""
+
+    def __init__(self, card: Card):
+        self.card, self.images, self.void = card, 0, 0
+        self.pixels, self.where_present = np.zeros((2, card.num_classes), np.int64)
+
+    def add(self, label: np.ndarray) -> None:
+        values = np.bincount(label.ravel(), minlength=self.card.void_index + 1)
+        self.images += 1
+        self.void += int(values[self.card.void_index])
+        self.pixels += values[: self.card.num_classes]
+        self.where_present += label.size * (values[: self.card.num_classes] > 0)
+
+    def classes(self) -> ClassCounts:
+        return ClassCounts(torch.from_numpy(self.pixels), torch.from_numpy(self.where_present))
+
+
+# --------------------------------------------------------------------------------------------------
+# What will hurt.
+
+
+def _of_classes(splits: Iterable[SplitReport], card: Card) -> list[str]:
+    lines = []
+    for s in splits:
+        if s.counts is not None:
+            lines += [f"{s.split}: {problem}" for problem in hurts(s.counts, card.class_names)]
+            if s.void and card.num_classes > 1 and (s.counts.pixels > 0).sum() <= 1:
+                lines.append(_of_void(s, card))
+    return lines
+
+
+def _of_void(s: SplitReport, card: Card) -> str:
+    """Masks of 0 and 255 are the usual way to lose a class."""
+    share = _percent(s.void, s.void + int(s.counts.pixels.sum()))
+    never = [name for name, pixels in zip(card.class_names, s.counts.pixels, strict=True) if not pixels]
+    numbers = " or ".join(str(number) for number, index in card.indices.items() if index == card.void_index)
+    return (
+        f"{s.split}: {share} % of the pixels are void. If {numbers} in the label files means a class, say which on the "
+        f"card: `ids: {{{numbers.split(' or ')[0]}: {never[0]}}}`"
+    )
+
+
+def _of_sizes(seen: dict[str, _Seen]) -> list[str]:
+    sizes = sorted({size for s in seen.values() for size in s.sizes})
+    if len(sizes) < 2:
+        return []
+    each = [f"{h}x{w} ({sum(s.sizes[h, w] for s in seen.values())})" for h, w in sizes]
+    return [f"images of {len(sizes)} sizes, {_some(each, 4)}: train with --size H W, or with --batch-size 1"]
+
+
+def _of_pictures(seen: dict[str, _Seen]) -> list[str]:
+    lines = []
+    by_picture = {split: _by_picture(s.pictures) for split, s in seen.items()}
+    for split, pictures in by_picture.items():
+        twice = [" = ".join(path.name for path in paths) for paths in pictures.values() if len(paths) > 1]
+        if twice:
+            lines.append(f"{split}: {_images(len(twice))} more than once: {_some(twice)}")
+    for a, b in combinations(by_picture, 2):
+        shared = [
+            (by_picture[a][key][0].name, by_picture[b][key][0].name) for key in by_picture[a] if key in by_picture[b]
+        ]
+        if shared:
+            names = [name if name == other else f"{name} = {other}" for name, other in shared]
+            lines.append(f"{_images(len(shared))} in {a} and in {b}: {_some(names)}")
+    return lines
+
+
+def _by_picture(pictures: dict[Path, bytes]) -> dict[bytes, list[Path]]:
+    found = {}
+    for path, picture in pictures.items():
+        found.setdefault(picture, []).append(path)
+    return found
+
+
+def _of_other_files(root: Path, seen: dict[str, _Seen]) -> list[str]:
+    """Files that belong to no split, in the folders below the root that hold any that do."""
+    pairs = [pair for s in seen.values() for pair in s.pairs]
+    known = {path for pair in pairs for path in pair}
+    kinds = {"images": {_top(pair.image, root) for pair in pairs}, "labels": {_top(pair.label, root) for pair in pairs}}
+    lines, litter = [], set()
+    for top in sorted(kinds["images"] | kinds["labels"]):
+        files = [path for path in walk(top) if path.suffix.lower() in IMAGE_SUFFIXES and path not in known]
+        kind = " or ".join(kind for kind, tops in kinds.items() if top in tops)
+        if files:
+            lines.append(f"{len(files)} {kind} in {top} belong to no split: {_some([path.name for path in files])}")
+        litter |= {path.name for path in top.rglob("*") if is_litter(path.name)}
+    litter |= {path.name for path in root.iterdir() if is_litter(path.name)} & {"__MACOSX", ".DS_Store", "Thumbs.db"}
+    if litter:
+        lines.append(f"litter of macOS or Windows, which is left out: {_some(sorted(litter))}")
+    return lines
+
+
+def _top(path: Path, root: Path) -> Path:
+    """The folder just below the root that holds a file; that of the file itself, if it lies elsewhere."""
+    if path.parent == root or not path.is_relative_to(root):
+        return path.parent
+    return root / path.relative_to(root).parts[0]
+
+
+# --------------------------------------------------------------------------------------------------
+# Print.
+
+
+def _shares(report: Report) -> list[str]:
+    """A row a class, a column a split, in percent of the labelled pixels; void in percent of all."""
+    splits = [split for split in report.splits if split.counts is not None]
+    if not splits:
+        return []
+    width = max(map(len, (*report.class_names, "void, of all")))
+    rows = [[f"{name:{width}}", *shares] for name, shares in _rows(report.class_names, splits)]
+    head = [f"{'% of labelled':{width}}", *(split.split for split in splits)]
+    lines = ["  ".join([row[0], *(f"{cell:>6}" for cell in row[1:])]) for row in (head, *rows)]
+    if len(report.class_names) <= ONE_COLUMN:
+        return lines
+    head, *rows = lines
+    half = (len(rows) + 1) // 2
+    left, right = [head, *rows[:half]], [head, *rows[half:]]
+    return [f"{a}    {b}".rstrip() for a, b in zip(left, [*right, ""][: len(left)], strict=True)]
+
+
+def _rows(class_names, splits):
+    for k, name in enumerate(class_names):
+        yield name, [_percent(int(s.counts.pixels[k]), int(s.counts.pixels.sum())) for s in splits]
+    yield "void, of all", [_percent(s.void, s.void + int(s.counts.pixels.sum())) for s in splits]
+
+
+def _percent(part: int, whole: int) -> str:
+    """Two digits; what is there is never shown as nothing.
+
+    >>> _percent(1, 3), _percent(0, 3), _percent(1, 10**9), _percent(0, 0)
+    ('33.33', '-', '<0.01', '-')
+    """
+    if part == 0:
+        return "-"
+    return "<0.01" if part / whole < 0.00005 else f"{100 * part / whole:.2f}"
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
+
+
+def _some(names: Sequence[str], most: int = 6) -> str:
+    """The first names of many."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

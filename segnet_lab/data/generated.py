@@ -9,6 +9,8 @@ from segnet_lab.data.cards import load_card
 class _Generated(SegmentationDataset):
     """Scenes by number from a generator module; each split has its own range of numbers."""
 
+    made_here = True
+
     def __init__(self, split, images, seed, size, cache, scene_options):
         card = load_card(self.name)
         options = {"images": images, "seed": seed, **scene_options}
@@ -27,6 +29,11 @@ class _Generated(SegmentationDataset):
     def read(self, i):
         scene = import_module(f"segnet_lab.data.{self.name}").scene
         return scene(self.first + i, seed=self.seed, size=self.size, **self.scene_options)
+
+    def label_bytes(self, i):
+        return repr(
+            self.scene_options
+        ).encode()  # with the seed and the number in its name, all that a label is made of
 
     def file_name(self, i):
         return f"{self.name}_{self.seed}_{self.first + self._number(i):07d}"

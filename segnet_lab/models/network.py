@@ -120,6 +120,8 @@ class EncoderDecoder(nn.Module):
         self.classifier = classifier
         self.dropout = nn.ModuleDict({place: nn.Dropout(config.dropout) for place in dropout_at})
         self.checkpointing = False  # True: training keeps what enters a stage and computes the rest again
+        self.trained_on = None  # a `provenance.TrainedOn`, once trained or loaded
+        self.started_from = None  # plain values that say where its weights came from; None: as drawn
 
     @property
     def num_classes(self) -> int:
