@@ -6,7 +6,6 @@ pooled), "pool1", "conv2", ... "neck" (what lies between, such as FCN's fc6 and 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import singledispatch
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from segnet_lab._messages import unknown
 from segnet_lab.data.images import read_image
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.models.decoders import Bilinear, Decoder, Deconvolve, FixedIndices
+from segnet_lab.modes import evaluating
 from segnet_lab.pooling import CORNERS, unpack
 
 # ---------------------------------------------------------------------------------------------- what a pixel sees
@@ -143,7 +143,7 @@ def measured_receptive_field(
         pictures.append(output.detach().requires_grad_())
         return pictures[0]
 
-    with _evaluating(model), torch.enable_grad():
+    with evaluating(model), torch.enable_grad():
         handle = model.normalise.register_forward_hook(hold)
         try:
             seen = _record(model, _batch(model, image)).at(where)
@@ -345,7 +345,7 @@ def trace(model: EncoderDecoder, image) -> Trace:
     """
     if not isinstance(model, EncoderDecoder):
         raise TypeError(f"trace takes a network from create_model or load_run, not {model!r:.60}")
-    with _evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad():
         recorded = _record(model, _batch(model, image))
     encoders = tuple(Encoded(*map(_to_cpu, e)) for e in recorded.encoders)
     decoders = tuple(Decoded(*map(_to_cpu, d)) for d in recorded.decoders)
@@ -446,16 +446,6 @@ def _upsample(decoder: Decoder, below: Tensor, memory, dense: Tensor) -> Tensor:
     if isinstance(decoder, Deconvolve):
         return decoder.deconv(below, memory.size)
     return dense
-
-
-@contextmanager
-def _evaluating(model: EncoderDecoder) -> Iterator[None]:
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 def _batch(model: EncoderDecoder, image) -> Tensor:

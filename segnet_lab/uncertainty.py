@@ -15,6 +15,7 @@ from segnet_lab.data.images import read_image
 from segnet_lab.devices import autocast, compute_dtype
 from segnet_lab.models.imagenet import has_vgg16_encoder
 from segnet_lab.models.variants import NETWORKS
+from segnet_lab.modes import evaluating
 
 SAMPLES_BASIC, SAMPLES_VGG16 = 8, 4  # as in the authors' files; reference [69] takes about 40
 
@@ -151,15 +152,10 @@ def _dropout_on(model: nn.Module) -> Iterator[None]:
             f"no dropout is on in {name}, so all samples would be equal: take {' or '.join(bayesian)}, "
             f"or create the network with dropout=0.5"
         )
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    for dropout in dropouts:
-        dropout.train()
-    try:
+    with evaluating(model):
+        for dropout in dropouts:
+            dropout.train()
         yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 def _default_samples(model: nn.Module) -> int:
