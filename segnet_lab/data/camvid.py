@@ -1,79 +1,234 @@
-"""CamVid: road scenes of Cambridge, as the authors of SegNet cut it, or as its makers published it."""
+"""CamVid: road scenes of Cambridge, as the authors of SegNet cut it, and in the other forms in which people have it."""
 
-import re
-from pathlib import Path
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
-from segnet_lab.data.base import stem
+import numpy as np
+
+from segnet_lab._messages import unknown
 from segnet_lab.data.cards import SPLITS, Card, load_card
-from segnet_lab.data.images import read_label_values, translate
-from segnet_lab.data.ondisk import FileDataset, Pair, missing_split
+from segnet_lab.data.labels import read_label
+from segnet_lab.data.listings import Line, normal, read_listing, without_suffix
+from segnet_lab.data.ondisk import FileDataset, Pair, by_name, entry, files_in, missing_split
+from segnet_lab.data.text import read_text
 
-# "/SegNet/CamVid/train/a.png /SegNet/CamVid/trainannot/a.png": the authors' own paths, so only the ends matter.
-_END_OF_PATH = re.compile(r"([^/\\\s]+)[/\\]([^/\\]+?\.png)(?=\s|$)", re.IGNORECASE)
+
+class Layout(NamedTuple):
+    """One form of CamVid on disk, a row of `layouts` on its card. Names of folders may hold `{split}`."""
+
+    name: str  # "authors", "original", "kaggle" or "fastai"
+    title: str
+    images: str
+    labels: str
+    suffix: str = ""  # what a label's name adds to that of its image
+    colours: str = ""  # file that says which class each colour is; may be missing
+    codes: str = ""  # file that says which class each number is
+    val: str = ""  # file that names the validation split; the rest is for training
 
 
 class CamVid(FileDataset):
-    """CamVid's eleven classes (Section 4.1), in either of two layouts below `root`.
+    """CamVid's eleven classes (Section 4.1), in any of four layouts below `root`.
 
-    The authors' (Table 1 to 3): `train.txt`, `val.txt`, `test.txt` list images and label maps of 360 x 480.
+    "authors" (Tables 1 to 3): images of 360 x 480 in `train`, label maps in `trainannot`, listed in `train.txt`; the
+    same for "val" and "test". Without a listing file a split is all that its two folders hold.
 
-    The original download: 720 x 960 frames in `701_StillsRaw_full`, colour labels of 32 classes (`_L.png`) in
-    `LabeledApproved_full`, grouped to the eleven by the table on the card. It has no splits of its own: put the
-    authors' three listing files beside the two folders; they go by file name.
+    "original": 720 x 960 frames in `701_StillsRaw_full`, labels of 32 colours (`_L.png`) in `LabeledApproved_full`.
+    It has no splits of its own.
+
+    "kaggle": the same frames and labels in `train` and `train_labels` and so on, in splits that are not the authors'.
+
+    "fastai": the same frames in `images`; labels in `labels` as numbers 0..31 (`_P.png`), which `codes.txt` names.
+    "val" is what `valid.txt` names, "train" all the rest, and there is no "test".
+
+    The 32 classes become the eleven by the table on the card. If the authors' listing files lie beside the folders of
+    the last three, the splits are the authors': they go by file name.
 
     See `FileDataset` for the parameters.
+
+    Attributes
+    ----------
+    layout : str
+        "authors", "original", "kaggle" or "fastai".
+    note : str
+        Which layout this is and whose splits it has.
 
     Examples
     --------
     >>> data = CamVid("val", size=(90, 120))                                       # doctest: +SKIP
     >>> data                                                                       # doctest: +SKIP
     <CamVid val: 101 images, 90x120, 11 classes>
+    >>> data.layout, data.note                                                     # doctest: +SKIP
+    ('authors', "camvid 'val': 101 images in the authors' layout.")
     """
 
     name = "camvid"
 
+    def __init__(self, split="train", root=None, size=None, cache=True):
+        super().__init__(split, root, size, cache)
+        layout = find_layout(self.root, self.card)
+        self.layout = layout.name
+        whose = _whose_split(self.root, layout, split, self.card)
+        self.note = f"camvid {split!r}: {len(self)} images in {layout.title}{whose}."
+
+    @classmethod
+    def is_here(cls, place: Path, card: Card) -> bool:
+        return find_layout(place, card) is not None
+
+    @classmethod
+    def read_card(cls, root: Path) -> Card:
+        """The card, without the authors' fingerprints and numbers of images where labels and splits are others."""
+        card = load_card(cls.name)
+        if find_layout(root, card).name == "authors":
+            return card
+        splits = card.splits if _listings(root, card) else dict.fromkeys(card.splits)
+        return replace(card, splits=splits, fingerprints={})
+
     @classmethod
     def pairs(cls, root: Path, split: str, card: Card) -> list[Pair]:
-        original = (root / card.layout["labels32"]).is_dir() and not (root / split).is_dir()
-        listing = root / card.layout["listing"].format(split=split)
-        if not listing.is_file():
-            if original:
-                raise FileNotFoundError(
-                    f"{card.title}: {root} is the original download, which has no splits: put the authors' "
-                    f"{listing.name} beside {card.layout['labels32']} (`segnet-lab data get camvid` loads it too)"
-                )
-            present = [s for s in SPLITS if (root / card.layout["listing"].format(split=s)).is_file()]
-            raise missing_split(cls.name, card.title, split, root, listing.name, present)
-        rows = _rows(listing)
-        if not original:
-            return [Pair(root / Path(*image), root / Path(*label)) for image, label in rows]
-        images, labels = root / card.layout["images32"], root / card.layout["labels32"]
-        names = [stem(image[1]) for image, _ in rows]
-        return [Pair(images / f"{name}.png", labels / f"{name}{card.layout['suffix32']}.png") for name in names]
+        layout, listings = find_layout(root, card), _listings(root, card)
+        if split in listings:
+            lines = read_listing(listings[split])
+            if layout.name == "authors":
+                return _listed(root, layout, split, lines)
+            return _paired(root, layout, split, [_name(line.image) for line in lines], SPLITS)
+        own = {s: _own_names(root, layout, s) for s in SPLITS}
+        if listings and layout.name != "authors":  # its own splits would overlap those that are listed
+            own = dict.fromkeys(SPLITS)
+        if own[split]:
+            return _paired(root, layout, split, own[split], [split])
+        raise _missing(root, layout, split, [s for s in SPLITS if own[s] or s in listings], card)
 
     @classmethod
-    def read_label(cls, pair: Pair, card: Card):
-        if pair.label.parent.name != card.layout["labels32"]:
+    def read_label(cls, pair: Pair, card: Card) -> np.ndarray:
+        root = next((folder for folder in pair.label.parents[1:] if cls.is_here(folder, card)), None)
+        layout = root and find_layout(root, card)
+        if layout is None or layout.name == "authors":
             return super().read_label(pair, card)
-        return read_label32(pair.label)
+        table = _table(root, layout, card)
+        numbers, colours = (table, {}) if layout.codes else ({}, table)
+        return read_label(pair.label, card, numbers, colours)
 
 
-def read_label32(path: Path):
-    """A colour label of the original download as the eleven classes, uint8 (H, W); an unknown colour is an error."""
-    card = load_card("camvid")
-    values = read_label_values(path)
-    if values.ndim == 2:
-        raise ValueError(f"{path} is grey, but the labels of the original CamVid download are in colour (RGB)")
-    return translate(values, card.table("camvid32"), path, card)
+def find_layout(root: Path, card: Card) -> Layout | None:
+    """The layout of a folder; None if it is not CamVid."""
+    layouts = [Layout(name, **row) for name, row in card.layout["layouts"].items()]
+    for layout in layouts:
+        if any(folder.is_dir() for folder in _folders(root, layout.labels)) and entry(root, layout.codes).exists():
+            return layout
+    return layouts[0] if _listings(root, card) else None
 
 
-def _rows(listing: Path) -> list[tuple[tuple[str, str], tuple[str, str]]]:
-    """[((folder, image), (folder, label)), ...] of a listing file."""
-    rows = []
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
-        ends = _END_OF_PATH.findall(line)
-        if len(ends) == 2:
-            rows.append(tuple(ends))
-        elif line.strip():
-            raise ValueError(f"{listing}, line {number}: expected an image and a label, folder/name.png, got {line!r}")
-    return rows
+# --------------------------------------------------------------------------------------------------
+# Which files make a split.
+
+
+def _listings(root: Path, card: Card) -> dict[str, Path]:
+    """{"train": train.txt, ...}: those of the authors' listing files that are there."""
+    files = {split: entry(root, card.layout["listing"].format(split=split)) for split in SPLITS}
+    return {split: file for split, file in files.items() if file.is_file()}
+
+
+def _listed(root: Path, layout: Layout, split: str, lines: list[Line]) -> list[Pair]:
+    """A split of the authors' layout by its listing: of each path the folder and the name matter."""
+    files = cache(lambda folder: by_name(files_in(folder)))
+
+    def find(path, folder):
+        above = PurePosixPath(path).parts[:-1]
+        folder = entry(root, above[-1] if above else folder.format(split=split))
+        return files(folder).get(_name(path), folder / f"{_name(path)}.png")
+
+    return [Pair(find(a, layout.images), find(b or _name(a), layout.labels)) for _, a, b in lines]
+
+
+def _own_names(root: Path, layout: Layout, split: str) -> list[str]:
+    """Names of a layout's own split: its images, and its labels, so that one without the other is missed."""
+    names = sorted({name for files in _files(root, layout, [split]) for name in files})
+    if not layout.val:
+        return names if "{split}" in layout.images else []
+    listing = entry(root, layout.val)
+    held_out = [_name(line.image) for line in read_listing(listing)] if listing.is_file() else []
+    return {"train": sorted(set(names) - set(held_out)), "val": held_out}.get(split, [])
+
+
+def _paired(root: Path, layout: Layout, split: str, names: list[str], splits: Iterable[str]) -> list[Pair]:
+    """The files of these names, looked for in the folders of these splits."""
+    images, labels = _files(root, layout, splits)
+    (a,), (b,) = (_folders(root, folder, [split]) for folder in (layout.images, layout.labels))
+    return [Pair(images.get(n, a / f"{n}.png"), labels.get(n, b / f"{n}{layout.suffix}.png")) for n in names]
+
+
+def _files(root: Path, layout: Layout, splits: Iterable[str]) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Images by name, and labels by the name of their image."""
+    images, labels = (
+        [file for folder in _folders(root, folder, splits) for file in files_in(folder)]
+        for folder in (layout.images, layout.labels)
+    )
+    return by_name(images), by_name(labels, lambda path: normal(path.stem).removesuffix(layout.suffix))
+
+
+def _folders(root: Path, folder: str, splits: Iterable[str] = SPLITS) -> list[Path]:
+    return list(dict.fromkeys(entry(root, folder.format(split=split)) for split in splits))
+
+
+def _name(path: str) -> str:
+    """0001TP_006690 of train/0001TP_006690.png."""
+    return without_suffix(path).rpartition("/")[2]
+
+
+def _missing(root: Path, layout: Layout, split: str, present: list[str], card: Card) -> FileNotFoundError:
+    listing = card.layout["listing"]
+    if layout.name == "authors":
+        wanted = f"{listing.format(split=split)} and no {layout.labels.format(split=split)}"
+        return missing_split(card.name, card.title, split, root, wanted, present)
+    return FileNotFoundError(
+        f"{card.title} has no split {split!r} in {root}, which is {layout.title}. Present: "
+        f"{', '.join(present) or 'none'}. Put the authors' {listing.format(split=split)} there, as "
+        f"`segnet-lab data get {card.name}` loads it, and the splits are theirs"
+    )
+
+
+def _whose_split(root: Path, layout: Layout, split: str, card: Card) -> str:
+    """The end of the note."""
+    listing = card.layout["listing"].format(split=split)
+    if split in _listings(root, card):
+        return "" if layout.name == "authors" else f", split as the authors' {listing} says"
+    if layout.name == "authors":
+        return f", without {listing}: all that {layout.labels.format(split=split)} holds"
+    theirs = ", ".join(f"{images} {s}" for s, images in load_card(card.name).splits.items())
+    return (
+        f", whose splits are not the authors' ({theirs}): scores cannot be compared with the paper's. Put the authors' "
+        f"listing files into {root}, as `segnet-lab data get {card.name}` loads them, and the splits are theirs"
+    )
+
+
+# --------------------------------------------------------------------------------------------------
+# What the labels of 32 classes mean.
+
+
+def _table(root: Path, layout: Layout, card: Card) -> dict:
+    """{colour or number in a label file: class index}, by the data set's own list of names where it has one."""
+    path = entry(root, layout.codes or layout.colours)
+    if not path.is_file():
+        return card.table("camvid32")
+    rows = enumerate(read_text(path).split()) if layout.codes else _colours(path)
+    classes = {row.source: row.target for row in card.mappings["camvid32"]}
+    table = {}
+    for value, name in rows:
+        if name not in classes:
+            raise ValueError(f"{path}: " + unknown("class", name, classes))
+        if table.setdefault(value, classes[name]) != classes[name]:
+            raise ValueError(f"{path}: {value} is {name} and, in another row, another class: correct it")
+    return table
+
+
+def _colours(path: Path) -> Iterator[tuple[tuple[int, int, int], str]]:
+    """(colour, name of the class) of each row of class_dict.csv."""
+    for row in csv.DictReader(read_text(path).splitlines()):
+        try:
+            yield tuple(int(row[channel]) for channel in "rgb"), row["name"].strip()
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ValueError(f"{path}: expected rows of name,r,g,b, got {list(row.values())}") from None

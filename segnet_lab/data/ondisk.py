@@ -1,6 +1,7 @@
-"""Data sets that lie on disk: where they are looked for, and what they share."""
+"""Data sets that lie on disk: where they are looked for, how files are found and paired, and what they share."""
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +9,9 @@ import numpy as np
 
 from segnet_lab.data.base import SegmentationDataset
 from segnet_lab.data.cards import Card, load_card
-from segnet_lab.data.images import read_label, read_rgb
+from segnet_lab.data.images import IMAGE_SUFFIXES, read_rgb
+from segnet_lab.data.labels import read_label
+from segnet_lab.data.listings import is_litter, normal, walk
 from segnet_lab.folders import shipped
 
 
@@ -29,21 +32,32 @@ class FileDataset(SegmentationDataset):
     ----------
     split : str
     root : str or Path, optional
-        Its folder; None looks in the places of `places(name)`.
+        Its folder, or one that holds it one level down; `~` is your home. None looks in the places of `places(name)`.
     size : (H, W), optional
     cache : bool
+
+    Attributes
+    ----------
+    root : Path
+        The folder that was found.
+    files : list of Pair
+    note : str
+        What a reader of scores on this data set must know; empty if nothing.
 
     Raises
     ------
     FileNotFoundError
         The data set, the split or some of its files are not there: names the folder and the way out.
     ValueError
-        Unknown split.
+        Unknown split; two files that claim to be the same one.
     """
+
+    note = ""
 
     def __init__(self, split="train", root=None, size=None, cache=True):
         self.root = self.find(root)
-        super().__init__(self.read_card(self.root), split, size, cache, {"root": root and str(root)})
+        found_at = None if root is None else str(self.root.absolute())
+        super().__init__(self.read_card(self.root), split, size, cache, {"root": found_at})
         self.files = self.pairs(self.root, split, self.card)
         missing = [path for pair in self.files for path in pair if not path.is_file()]
         if missing:
@@ -56,17 +70,30 @@ class FileDataset(SegmentationDataset):
 
     @classmethod
     def find(cls, root: str | Path | None) -> Path:
-        """The folder of this data set: `root`, or the first of `places`, that holds one of the card's marks."""
+        """The folder of this data set: `root`, or the first of `places`, or what lies one level down in it."""
         card = load_card(cls.name)
-        looked = [Path(root)] if root is not None else places(cls.name)
+        looked = places(cls.name) if root is None else [expand(root)]
         for place in looked:
-            if is_marked(place, card):
-                return place
+            found = cls.within(place, card, below=root is not None or place.name.casefold() == cls.name)
+            if found is not None:
+                return found
         marks, looked = (", ".join(map(str, some)) for some in (card.layout["marks"], looked))
         raise FileNotFoundError(
             f"{card.title} is not here: none of {marks} in {looked}. Get it with `segnet-lab data get {cls.name}`, "
             "or say where it is with root= or SEGNET_LAB_DATA; 'roadscenes' needs no files"
         )
+
+    @classmethod
+    def within(cls, place: Path, card: Card, below: bool = True) -> Path | None:
+        """This data set's folder if that is `place`, or lies one level down in it; else None."""
+        if cls.is_here(place, card):
+            return place
+        return _one_level_down(place, card) if below else None
+
+    @classmethod
+    def is_here(cls, place: Path, card: Card) -> bool:
+        """Whether a folder is this data set's."""
+        return is_marked(place, card)
 
     @classmethod
     def read_card(cls, root: Path) -> Card:
@@ -88,27 +115,77 @@ class FileDataset(SegmentationDataset):
     def read(self, i):
         return read_rgb(self.files[i].image), self.read_label(self.files[i], self.card)
 
+    def label_bytes(self, i):
+        """The label file of image `i` as it lies on disk."""
+        return self.files[self._number(i)].label.read_bytes()
+
     def file_name(self, i):
         return self.files[self._number(i)].image.name
+
+
+def expand(path: str | Path) -> Path:
+    """An absolute path; `~` is the home of whoever types it.
+
+    >>> expand("~/camvid") == Path.home() / "camvid", expand("camvid") == Path.cwd() / "camvid"
+    (True, True)
+    """
+    return Path(os.path.expanduser(path)).absolute()  # Path.expanduser breaks off at ~nobody; here it is a folder
 
 
 def data_home() -> Path:
     """Folder that holds data sets: SEGNET_LAB_DATA, else the checkout's `datasets`, else `datasets` where you are."""
     if os.environ.get("SEGNET_LAB_DATA"):
-        return Path(os.environ["SEGNET_LAB_DATA"])
+        return expand(os.environ["SEGNET_LAB_DATA"])
     return shipped("datasets") if _in_checkout() else Path.cwd() / "datasets"
 
 
 def places(name: str) -> list[Path]:
     """Where a data set is looked for, in this order: `data_home()/name`, SEGNET_LAB_DATA itself, the checkout's
-    `datasets/name`, and `../shared/name` beside the checkout."""
-    found = [data_home() / name]
+    `datasets/name`, and `../shared/name` beside the checkout. A name in other letters, `CamVid`, is as good."""
+    found = _spellings(data_home(), name)
     if os.environ.get("SEGNET_LAB_DATA"):
         found.append(data_home())
     if _in_checkout():
         checkout = shipped("datasets").parent
-        found += [checkout / "datasets" / name, checkout.parent / "shared" / name]
+        found += [*_spellings(checkout / "datasets", name), *_spellings(checkout.parent / "shared", name)]
     return list(dict.fromkeys(found))
+
+
+def entry(folder: Path, name: str) -> Path:
+    """What is called `name` in a folder, in upper or lower case: `Train` or `TRAIN` for `train`; `folder / name` if
+    nothing is."""
+    exact = folder / name
+    return exact if exact.exists() else [*_spellings(folder, name)[1:], exact][0]
+
+
+def files_in(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> list[Path]:
+    """Files of a folder and its subfolders by suffix, in upper or lower case, sorted; never what macOS, Windows or a
+    file server left there.
+
+    Parameters
+    ----------
+    folder : Path
+        One that does not exist holds no file.
+    suffixes : iterable of str
+        With their dot, in lower case; ".regions.txt" is one, too.
+    """
+    suffixes = tuple(suffixes)
+    return [path for path in walk(folder) if path.name.lower().endswith(suffixes)]
+
+
+def by_name(files: Iterable[Path], name: Callable[[Path], object] = lambda path: normal(path.stem)) -> dict:
+    """{name: file}, in the order of `files`; with two files of one name, which is meant would be a guess.
+
+    >>> by_name([Path("a.png"), Path("b.jpg")]) == {"a": Path("a.png"), "b": Path("b.jpg")}
+    True
+    """
+    found = {}
+    for path in files:
+        key = name(path)
+        if key in found:
+            raise ValueError(f"{found[key]} and {path} are both {key!r}: remove or rename one")
+        found[key] = path
+    return found
 
 
 def missing_split(name: str, title: str, split: str, root: Path, wanted: str, present: list[str]) -> FileNotFoundError:
@@ -121,7 +198,33 @@ def missing_split(name: str, title: str, split: str, root: Path, wanted: str, pr
 
 def is_marked(place: Path, card: Card) -> bool:
     """Whether a folder holds one of the files or folders by which a data set is known."""
-    return any((place / mark).exists() for mark in card.layout["marks"])
+    return any(entry(place, mark).exists() for mark in card.layout["marks"])
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+def _one_level_down(place: Path, card: Card) -> Path | None:
+    """The data set in a folder of `place`, where an archive was unpacked below its own name."""
+    folders = _folders(place)
+    marked = [folder for folder in folders if is_marked(folder, card)]
+    named = [folder for folder in marked if folder.name.casefold() == card.name]
+    found = named or marked
+    if len(found) > 1:
+        several = ", ".join(folder.name for folder in found)
+        raise ValueError(f"{place} holds {card.title} more than once, in {several}: say which with root=")
+    return found[0] if found else None
+
+
+def _folders(place: Path) -> list[Path]:
+    inside = sorted(place.iterdir()) if place.is_dir() else []
+    return [path for path in inside if path.is_dir() and not is_litter(path.name)]
+
+
+def _spellings(folder: Path, name: str) -> list[Path]:
+    """`folder / name` first, then what is there under that name in other letters."""
+    others = folder.iterdir() if folder.is_dir() else ()
+    return [folder / name, *sorted(p for p in others if p.name != name and p.name.casefold() == name.casefold())]
 
 
 def _in_checkout() -> bool:

