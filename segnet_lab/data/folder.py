@@ -109,9 +109,7 @@ class Folder(FileDataset):
             raise _missing_split(root, split, card, layout, present)
         if listing.is_file():
             return _listed(listing, root, layout, split)
-        images, labels = layout.files(root, split)
-        labels = layout.by_image_name(labels, {name_of(image, images) for image in images.names})
-        return [Pair(_only(images, name), label_of(path, images, labels)) for path, name in images.names.items()]
+        return every_pair(root, split, layout)
 
 
 def layout_of(root: Path, card: Card) -> Layout:
@@ -128,6 +126,10 @@ def layout_of(root: Path, card: Card) -> Layout:
         if not isinstance(value, str):
             raise ValueError(f"{card.path}: layout: {key} is the name of a folder, a file or a suffix, not {value!r}")
     layout = Layout(**card.layout)
+    if "{split}" not in layout.listing:
+        raise ValueError(
+            f"{card.path}: layout: listing {layout.listing!r} is one file for all splits: write {{split}} in"
+        )
     if layout.label_suffix:
         layout = layout._replace(label_suffix=without_suffix(layout.label_suffix))
     default = Layout()
@@ -142,6 +144,19 @@ def layout_of(root: Path, card: Card) -> Layout:
         if any(known.place("images", root, s).is_dir() and known.place("labels", root, s).is_dir() for s in SPLITS):
             return known
     return layout
+
+
+def every_pair(root: Path, split: str, layout: Layout) -> list[Pair]:
+    """All images in the folder of a split, in the order of their names, whatever lists say.
+
+    Raises
+    ------
+    ValueError
+        Two images of one name, two labels that may be the one of an image.
+    """
+    images, labels = layout.files(root, split)
+    labels = layout.by_image_name(labels, images.names.values())
+    return [Pair(_only(images, name), label_of(path, images, labels)) for path, name in images.names.items()]
 
 
 def name_of(image: Path, images: Files) -> str:

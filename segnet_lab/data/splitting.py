@@ -1,0 +1,165 @@
+"""Lists of training and validation images for a folder of one's own."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from segnet_lab._messages import unknown
+from segnet_lab.data.cards import SPLITS, Card
+from segnet_lab.data.folder import Folder, Layout, every_pair, layout_of
+from segnet_lab.data.listings import columns, normal, without_suffix
+from segnet_lab.files import write_text
+
+GROUPS = {
+    "image": lambda name: name,
+    "prefix": lambda name: re.sub(r"[\W_]*\d+$", "", name),  # street_0001, street_0002: frames of one film
+}
+
+
+class Splits(NamedTuple):
+    """The lists that `split_folder` wrote; prints what each holds."""
+
+    files: dict[str, Path]  # split -> its list
+    names: dict[str, list[str]]  # split -> images, relative to their folder
+    notes: tuple[str, ...] = ()  # which images are in none of them, and why
+
+    def __str__(self):
+        return "\n".join(
+            [*(f"{path}: {len(self.names[split])} images" for split, path in self.files.items()), *self.notes]
+        )
+
+
+def split_folder(
+    root: str | Path, *, val: float = 0.2, test: float = 0.0, seed: int = 0, by: str = "image", force: bool = False
+) -> Splits:
+    """Divide a folder's labelled images at random into splits, and write their lists: train.txt, val.txt, test.txt.
+
+    Parameters
+    ----------
+    root : str or Path
+        The folder that holds card.yaml.
+    val, test : float, 0 <= val + test < 1
+        Share of the images, rounded; at least one image where it is not 0. At 0 no list is written, and the images of
+        one that is there already stay in it.
+    seed : int
+        The same seed gives the same lists, whatever the order of the files on disk.
+    by : str
+        "image", or "prefix": images whose names differ in the number at their end only stay together, as frames of one
+        film should.
+    force : bool
+        Replace lists that are there.
+
+    Returns
+    -------
+    Splits
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no card, no folder of images or of labels.
+    FileExistsError
+        A list is there already; none is written.
+    ValueError
+        Too few images, shares that leave none for training, splits that are folders already, a list that would be
+        written outside of `root`.
+
+    Examples
+    --------
+    >>> print(split_folder("my_images", val=0.25))                                 # doctest: +SKIP
+    my_images/train.txt: 9 images
+    my_images/val.txt: 3 images
+    """
+    shares = _shares(val, test)
+    if by not in GROUPS:
+        raise ValueError(unknown("way to split by", by, GROUPS))
+    root = Folder.find(root)
+    card = Folder.read_card(root)
+    layout = layout_of(root, card)
+    files = {split: file for split, file in _lists(root, layout).items() if split in shares}
+    present = [file.name for file in files.values() if file.exists()]
+    if present and not force:
+        raise FileExistsError(f"{root} holds {', '.join(present)} already: force=True (--force) replaces what is there")
+    images, notes = _images(root, card, layout, kept=[split for split in SPLITS if split not in shares])
+    names = _divided(images, shares, seed, by, root)
+    for split, file in files.items():
+        write_text(file, "".join(f"{_line(name)}\n" for name in names[split]))
+    return Splits(files, names, notes)
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+def _shares(val: float, test: float) -> dict[str, float]:
+    """{"train": 0.8, "val": 0.2}: splits that get any image."""
+    fit = all(isinstance(share, int | float) and 0 <= share < 1 for share in (val, test))
+    if not (fit and 0 < val + test < 1):
+        raise ValueError(
+            f"val={val!r}, test={test!r}: give shares of all images, such as 0.2, that leave some for training"
+        )
+    shares = {"train": 1 - val - test, "val": val, "test": test}
+    return {split: share for split, share in shares.items() if share > 0}
+
+
+def _lists(root: Path, layout: Layout) -> dict[str, Path]:
+    if "{split}" in layout.images:
+        raise ValueError(f"{root} has its splits in folders, {layout.images}: there is nothing to split")
+    lists = {split: layout.place("listing", root, split) for split in SPLITS}
+    for file in lists.values():
+        if not file.resolve().is_relative_to(root.resolve()):
+            raise ValueError(
+                f"{file} lies outside of {root}, and nothing is written there: change `listing` on the card"
+            )
+    return lists
+
+
+def _images(root: Path, card: Card, layout: Layout, kept: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Names of the images to divide, sorted, and what is said of the others."""
+    folder = layout.place("images", root, "")
+    pairs = every_pair(root, "train", layout)
+    labelled = {pair.image for pair in pairs if pair.label.is_file()}
+    notes = [f"left out: {len(pairs) - len(labelled)} without a label"] if len(labelled) < len(pairs) else []
+    for split in kept:
+        file = layout.place("listing", root, split)
+        if file.is_file():
+            there = labelled & {pair.image for pair in Folder.pairs(root, split, card)}
+            labelled -= there
+            notes.append(f"{file} stays as it is: {len(there)} images")
+    return sorted(normal(path.relative_to(folder).as_posix()) for path in labelled), tuple(notes)
+
+
+def _divided(images: list[str], shares: dict[str, float], seed: int, by: str, root: Path) -> dict[str, list[str]]:
+    groups = {}
+    for name in images:
+        groups.setdefault(GROUPS[by](without_suffix(name)), []).append(name)
+    if len(groups) < len(shares):
+        what = "labelled images" if by == "image" else "names that differ in more than the number at their end"
+        raise ValueError(
+            f"{root} has {len(groups)} {what}, too few for {', '.join(shares)}: give it more, or split less"
+        )
+    order = np.random.default_rng(_seed(seed)).permutation(len(groups))
+    groups = [list(groups.values())[i] for i in order]
+    names = {}
+    for n, split in enumerate(list(shares)[:0:-1], 1):  # test, val; train is what is left
+        wanted, names[split] = round(shares[split] * len(images)), []
+        while not names[split] or (len(names[split]) < wanted and len(groups) > len(shares) - n):
+            names[split] += groups.pop()
+    names["train"] = [name for group in groups for name in group]
+    return {split: sorted(names[split]) for split in shares}
+
+
+def _seed(seed) -> int:
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed={seed!r}: give a whole number, 0 or more")
+    return seed
+
+
+def _line(name: str) -> str:
+    """A name as `read_listing` reads it back."""
+    if columns(name) == [name] and not name.startswith("#"):
+        return name
+    quoted = f'"{name}"'
+    if columns(quoted) != [name]:
+        raise ValueError(f"{name} cannot stand in a list: rename it")
+    return quoted
