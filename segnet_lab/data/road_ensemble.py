@@ -94,11 +94,11 @@ class RoadEnsemble(FileDataset):
 
 def read_stanford(path: Path, card: Card) -> np.ndarray:
     """Stanford Background's `*.regions.txt`: one line of integers a pixel row; negative is unknown, hence void."""
-    rows = read_text(path).split("\n")
+    text = read_text(path)
     try:
-        if not any(rows):
+        if not text.strip():
             raise ValueError("the file is empty")
-        values = np.loadtxt(rows, dtype=np.int64, ndmin=2)
+        values = np.loadtxt(text.split("\n"), dtype=np.int64, comments=None, ndmin=2)
     except ValueError as error:
         raise ValueError(f"{path} is no grid of integers: {error}") from None
     return translate(values.clip(min=-1), {-1: card.void_index, **card.table("stanford")}, path, card)

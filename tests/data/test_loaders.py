@@ -1,11 +1,14 @@
 """The other data sets, each on a small tree in its real layout; and `load_dataset`."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from segnet_lab.data import list_datasets, load_dataset
 from segnet_lab.data.cards import card_names
+from tests.data.conftest import Trees
 
 # ---- by name
 
@@ -112,7 +115,7 @@ def test_sunrgbd_labels_with_38_classes(trees):
 def test_sunrgbd_colour_labels(trees):
     root = sun(trees)
     trees.photo("sunrgbd_train_test_labels/img-005051.png")
-    with pytest.raises(ValueError, match=r"img-005051\.png is in colour, but SUN RGB-D's labels are grey"):
+    with pytest.raises(ValueError, match=r"img-005051\.png is in colour, but the labels of SUN RGB-D are grey"):
         load_dataset("sunrgbd", root=root)[0]
 
 
@@ -129,6 +132,86 @@ def test_sunrgbd_a_split_or_labels_that_are_not_there(trees):
     (root / "sunrgbd_train_test_labels").rename(root / "labels")
     with pytest.raises(FileNotFoundError, match=r"2 of 4 files of split 'train' are missing, first .*img-005051\.png"):
         load_dataset("sunrgbd", root=root)
+
+
+IMAGES, LABELS = "SUNRGBD-train_images", "sunrgbd_train_test_labels"
+
+
+@pytest.mark.parametrize("litter", ["._img-000001.jpg", "__MACOSX/img-000001.jpg", ".ipynb_checkpoints/img-000001.jpg"])
+def test_sunrgbd_what_mac_leaves_is_no_image(trees, litter):
+    root = sun(trees)
+    trees.text(f"{IMAGES}/{litter}", "no image")
+    trees.text(f"{IMAGES}/Thumbs.db", "no image")
+    trees.text(f"{LABELS}/{litter.replace('img-000001.jpg', 'img-005051.png')}", "no image")
+    data = load_dataset("sunrgbd", root=root)
+    assert [(p.image.name, p.label.name) for p in data.files] == [
+        ("img-000001.jpg", "img-005051.png"),
+        ("img-000002.jpg", "img-005052.png"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{IMAGES}/img-000002 (1).jpg",  # a browser's second copy
+        f"{IMAGES}/img-000001 copy.jpg",
+        f"{IMAGES}/Copy of img-000001.jpg",
+        f"{IMAGES}/photo.jpg",
+        f"{LABELS}/img-005051 (2).png",
+        f"{LABELS}/test13/img13labels-005051.png",  # 13 classes
+        f"{LABELS}/img-005051_mask.png",
+    ],
+)
+def test_sunrgbd_another_name_is_another_thing(trees, name):
+    root = sun(trees)
+    trees.photo(name)
+    with pytest.raises(ValueError, match=rf"{re.escape(name)} is not named as .* 37 classes are, img-000001: move it"):
+        load_dataset("sunrgbd", root=root)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "number"),
+    [
+        (f"{IMAGES}/img-000001.jpg", f"{IMAGES}/img-1.jpg", 1),
+        (f"{IMAGES}/img-000001.jpg", f"{IMAGES}/sub/img-000001.JPG", 1),
+        (f"{IMAGES}/img-000001.jpg", f"{IMAGES}/img-000001.jpeg", 1),
+        (f"{LABELS}/img-005051.png", f"{LABELS}/train13/img-005051.png", 5051),
+        (f"{LABELS}/img-005051.png", f"{LABELS}/img-5051.PNG", 5051),
+    ],
+)
+def test_sunrgbd_a_number_of_two_files_is_a_guess(trees, first, second, number):
+    root = sun(trees)
+    trees.png(second, np.zeros((6, 8)))
+    with pytest.raises(ValueError, match=rf" are both {number}: remove or rename one") as caught:
+        load_dataset("sunrgbd", root=root)
+    assert all(name.rpartition("/")[2] in str(caught.value) for name in (first, second))
+
+
+def test_sunrgbd_upper_case(trees):
+    root = sun(trees)
+    for path in [*root.rglob("*.jpg"), *root.rglob("*.png")]:
+        path.rename(path.with_suffix(path.suffix.upper()))
+    (root / IMAGES / "img-000002.JPG").rename(root / IMAGES / "IMG-000002.Jpg")
+    (root / LABELS).rename(root / LABELS.upper())
+    data = load_dataset("sunrgbd", root=root)
+    assert [int(data[i].label[0, 0]) for i in range(2)] == [36, 6]
+
+
+@pytest.mark.parametrize(("split", "number"), [("test", 5051), ("test", 0), ("train", 5286), ("train", 0)])
+def test_sunrgbd_a_number_of_another_split(trees, split, number):
+    root = sun(trees)
+    trees.photo(f"SUNRGBD-{split}_images/img-{number:06d}.jpg")
+    with pytest.raises(ValueError, match=rf"img-{number:06d}\.jpg is no image of split '{split}', .* from 1 to 5\d+$"):
+        load_dataset("sunrgbd", split, root=root)
+
+
+@pytest.mark.parametrize("below", ["SUNRGBD", "sunrgbd", "download/SUN"])
+def test_sunrgbd_one_level_down(trees, below):
+    inner = trees.root / below
+    sun(Trees(inner))
+    data = load_dataset("sunrgbd", root=inner.parent)
+    assert data.options["root"] == str(inner)
+    assert data.label_bytes(0) == (inner / LABELS / "img-005051.png").read_bytes()
 
 
 # ---- road ensemble
@@ -192,7 +275,31 @@ def test_an_unknown_cityscapes_id(trees):
     ("file", "content", "message"),
     [
         ("stanford/labels/6000124.regions.txt", "0 1 x\n", r"6000124\.regions\.txt is no grid of integers"),
+        ("stanford/labels/6000124.regions.txt", "", r"6000124\.regions\.txt is no grid of integers: the file is empty"),
+        ("stanford/labels/6000124.regions.txt", "\n \n", r"6000124\.regions\.txt is no grid of integers: .* empty"),
+        ("stanford/labels/6000124.regions.txt", "# nothing\n", r"6000124\.regions\.txt is no grid of integers"),
+        ("stanford/labels/6000124.regions.txt", "0 1 nan\n0 0 0\n", r"6000124\.regions\.txt is no grid of integers"),
+        ("stanford/labels/6000124.regions.txt", "0 1 2\n0 0\n", r"6000124\.regions\.txt is no grid of integers"),
         ("stanford/labels/6000124.regions.txt", "0 1 8\n0 0 0\n", r"label value 8 at row 0, column 2"),
+        ("labelme/Annotations/street/a.xml", "", r"a\.xml is no LabelMe annotation: no element found"),
+        *(
+            (
+                "labelme/Annotations/street/a.xml",
+                LABELME.replace("<x>1</x>", f"<x>{value}</x>", 1),
+                rf"a\.xml is no LabelMe annotation: the coordinate {re.escape(value)} of a corner is in no image",
+            )
+            for value in ("nan", "inf", "-inf", "1e300", "-3e9")
+        ),
+        (
+            "labelme/Annotations/street/a.xml",
+            "<annotation><object><name>car</name><bndbox><xmin>1</xmin></bndbox></object></annotation>",
+            r"a\.xml is no LabelMe annotation of polygons: none of its 1 objects has one",
+        ),
+        (
+            "labelme/Annotations/street/a.xml",
+            '<?xml version="1.0" encoding="ebcdic-x"?><annotation/>',
+            r"a\.xml is no LabelMe annotation: unknown encoding",
+        ),
         ("labelme/Annotations/street/a.xml", "<annotation><object>", r"a\.xml is no LabelMe annotation"),
         (
             "labelme/Annotations/street/a.xml",
@@ -208,6 +315,64 @@ def test_a_damaged_label_of_the_ensemble(trees, file, content, message):
         data = load_dataset("road_ensemble", root=root)
     with pytest.raises(ValueError, match=message):
         [data[i] for i in range(5)]
+
+
+def test_the_ensemble_leaves_litter_and_reads_upper_case(trees):
+    root = roads(trees)
+    for path in [path for path in root.rglob("*") if path.suffix in (".png", ".jpg", ".xml", ".txt")]:
+        path.with_name(f"._{path.name}").write_bytes(b"mac")
+        if path.parent.name != "camvid":
+            name = path.name.replace(".regions", ".Regions").removesuffix(path.suffix) + path.suffix.upper()
+            path.rename(path.with_name(name))
+    for folder, other in (("camvid", "CamVid"), ("kitti", "KITTI"), ("labelme/Images", "labelme/images")):
+        (root / folder).rename(root / other)
+    with pytest.warns(UserWarning, match="5 images"):
+        data = load_dataset("road_ensemble", root=root)
+    assert data.parts == {"camvid": 2, "kitti": 1, "stanford": 1, "labelme": 1}
+    labels = {data.file_name(i): data[i].label.unique().tolist() for i in range(5)}
+    assert labels["000000_10.PNG"] == [3, 8, 10, 11]
+    assert labels["6000124.JPG"] == [0, 1, 3, 5, 11]
+    assert labels["a.JPG"] == [3, 8, 11]
+    assert data.unmapped == {"zeppelin": 1}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("kitti/training/image_2/000000_10.png", "kitti/training/image_2/000000_10.jpg"),
+        ("stanford/images/6000124.jpg", "stanford/images/6000124.JPG"),
+        ("labelme/Images/street/a.jpg", "labelme/Images/street/a.png"),
+    ],
+)
+def test_two_images_for_one_label_of_the_ensemble(trees, first, second):
+    root = roads(trees)
+    trees.photo(second)
+    with pytest.raises(ValueError, match=r"are both '.*': remove or rename one") as caught:
+        load_dataset("road_ensemble", root=root)
+    assert str(root / first) in str(caught.value)
+    assert str(root / second) in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["kitti/training/image_2/000000_10.png", "labelme/Images/street/a.jpg"])
+def test_an_image_that_the_ensemble_lacks_is_named(trees, path):
+    root = roads(trees)
+    (root / path).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"1 of 10 files of .* missing, first {re.escape(str(root / path))}"):
+        load_dataset("road_ensemble", root=root)
+
+
+def test_label_bytes_of_the_ensemble_are_those_of_the_files(ensemble):
+    names = {ensemble.file_name(i): ensemble.label_bytes(i) for i in range(5)}
+    assert names["a.jpg"] == LABELME.encode()
+    assert names["6000124.jpg"] == b"0 1 2\n-1 5 7\n"
+
+
+def test_camvid_of_the_ensemble_in_another_layout(trees):
+    trees.photo("CamVid/camvid/train/a.png", (1, 2))
+    trees.png("CamVid/camvid/train_labels/a_L.png", [[[128, 0, 192], [192, 128, 64]]])  # LaneMkgsDriv, Child
+    with pytest.warns(UserWarning, match="1 of camvid"):
+        data = load_dataset("road_ensemble", root=trees.root)
+    assert data[0].label.tolist() == [[3, 9]]
 
 
 def test_an_ensemble_of_nothing(trees):
