@@ -21,6 +21,8 @@ from segnet_lab.data.ondisk import FileDataset, Pair
 from segnet_lab.losses import ClassCounts
 from segnet_lab.progress import bar
 
+_TELLING = (".ds_store", *IMAGE_SUFFIXES)
+LABELLED = "% of labelled"
 ONE_COLUMN = 16  # more classes than these are printed in two
 
 
@@ -74,6 +76,7 @@ class Report(NamedTuple):
         details = [s.absent for s in self.splits if s.absent]
         details += [f"missing: {path}" for s in self.splits for path in s.missing]
         details += [f"broken: {problem}" for s in self.splits for problem in s.broken]
+        details = list(dict.fromkeys(details))  # a card's fault is that of every split
         blocks = [lines, _shares(self), [f"warning: {warning}" for warning in self.warnings], details]
         return "\n\n".join("\n".join(block) for block in blocks if block)
 
@@ -119,7 +122,9 @@ def check(name: str, root: str | Path | None = None) -> Report:
     card = loader.read_card(root)
     seen = {split: _Seen() for split in card.splits}
     splits = tuple(_check_split(loader, root, split, card, seen[split]) for split in card.splits)
-    warnings = [*_of_classes(splits, card), *_of_sizes(seen), *_of_pictures(seen), *_of_other_files(root, seen)]
+    warnings = [*_of_classes(splits, card), *_of_sizes(seen), *_of_pictures(seen)]
+    if all(split.listed or split.absent for split in splits):  # else nobody knows what belongs to none
+        warnings += _of_other_files(root, seen)
     return Report(name, root, splits, card.class_names, tuple(warnings))
 
 
@@ -139,8 +144,8 @@ def hurts(counts: ClassCounts, class_names: Sequence[str]) -> list[str]:
     (['class Cat never occurs'], [])
     >>> found(60, 0, 0)
     ['classes Cat, Dog never occur', 'class Ground is the only one that occurs, so there is nothing to tell apart']
-    >>> found(60), found(0, 0)
-    (['Ground is the only class, so there is nothing to tell apart'], ['all labels are void, so there is nothing to learn'])
+    >>> found(60) + found(0, 0)
+    ['Ground is the only class, so there is nothing to tell apart', 'all labels are void, so there is nothing to learn']
     """
     occurs = {name: bool(pixels) for name, pixels in zip(class_names, counts.pixels.tolist(), strict=True)}
     there, never = ([name for name in occurs if occurs[name] == state] for state in (True, False))
@@ -197,9 +202,14 @@ def _check_split(loader: type[FileDataset], root: Path, split: str, card: Card, 
 def _check_pair(loader: type[FileDataset], pair: Pair, card: Card, seen: _Seen) -> np.ndarray:
     image, label = read_rgb(pair.image), loader.read_label(pair, card)
     seen.sizes[image.shape[:2]] += 1
-    seen.pictures[pair.image] = hashlib.sha256(str(image.shape).encode() + image.tobytes()).digest()
+    seen.pictures[pair.image] = _hash(image)
     check_pair(image, label, None, card.title, pair.image.name)
     return label
+
+
+def _hash(image: np.ndarray) -> bytes:
+    """The same for pictures of the same pixels, whatever file they are stored in."""
+    return hashlib.blake2b(f"{image.shape}".encode() + image.tobytes(), digest_size=16).digest()
 
 
 class _Counted:
@@ -236,13 +246,11 @@ def _of_classes(splits: Iterable[SplitReport], card: Card) -> list[str]:
 
 def _of_void(s: SplitReport, card: Card) -> str:
     """Masks of 0 and 255 are the usual way to lose a class."""
+    number = next(number for number, index in card.indices.items() if index == card.void_index)
+    never = next(name for name, pixels in zip(card.class_names, s.counts.pixels, strict=True) if not pixels)
     share = _percent(s.void, s.void + int(s.counts.pixels.sum()))
-    never = [name for name, pixels in zip(card.class_names, s.counts.pixels, strict=True) if not pixels]
-    numbers = " or ".join(str(number) for number, index in card.indices.items() if index == card.void_index)
-    return (
-        f"{s.split}: {share} % of the pixels are void. If {numbers} in the label files means a class, say which on the "
-        f"card: `ids: {{{numbers.split(' or ')[0]}: {never[0]}}}`"
-    )
+    way_out = f"if {number} in the label files is a class, say so in {card.path.name}: `ids: {{{number}: {never}}}`"
+    return f"{s.split}: {share} % of the pixels are void; {way_out}"
 
 
 def _of_sizes(seen: dict[str, _Seen]) -> list[str]:
@@ -260,10 +268,8 @@ def _of_pictures(seen: dict[str, _Seen]) -> list[str]:
         twice = [" = ".join(path.name for path in paths) for paths in pictures.values() if len(paths) > 1]
         if twice:
             lines.append(f"{split}: {_images(len(twice))} more than once: {_some(twice)}")
-    for a, b in combinations(by_picture, 2):
-        shared = [
-            (by_picture[a][key][0].name, by_picture[b][key][0].name) for key in by_picture[a] if key in by_picture[b]
-        ]
+    for (a, first), (b, second) in combinations(by_picture.items(), 2):
+        shared = [(first[key][0].name, second[key][0].name) for key in first if key in second]
         if shared:
             names = [name if name == other else f"{name} = {other}" for name, other in shared]
             lines.append(f"{_images(len(shared))} in {a} and in {b}: {_some(names)}")
@@ -281,18 +287,24 @@ def _of_other_files(root: Path, seen: dict[str, _Seen]) -> list[str]:
     """Files that belong to no split, in the folders below the root that hold any that do."""
     pairs = [pair for s in seen.values() for pair in s.pairs]
     known = {path for pair in pairs for path in pair}
-    kinds = {"images": {_top(pair.image, root) for pair in pairs}, "labels": {_top(pair.label, root) for pair in pairs}}
-    lines, litter = [], set()
-    for top in sorted(kinds["images"] | kinds["labels"]):
+    tops = {"images": {_top(pair.image, root) for pair in pairs}, "labels": {_top(pair.label, root) for pair in pairs}}
+    every = tops["images"] | tops["labels"]
+    lines, litter = [], {path.name for path in root.iterdir() if _is_left_out(path)}
+    for top in sorted(every):
+        litter |= {path.name for path in top.rglob("*") if _is_left_out(path)}
         files = [path for path in walk(top) if path.suffix.lower() in IMAGE_SUFFIXES and path not in known]
-        kind = " or ".join(kind for kind, tops in kinds.items() if top in tops)
+        files = [path for path in files if not any(other in path.parents for other in every - {top, *top.parents})]
         if files:
-            lines.append(f"{len(files)} {kind} in {top} belong to no split: {_some([path.name for path in files])}")
-        litter |= {path.name for path in top.rglob("*") if is_litter(path.name)}
-    litter |= {path.name for path in root.iterdir() if is_litter(path.name)} & {"__MACOSX", ".DS_Store", "Thumbs.db"}
+            kind = " or ".join(kind for kind, folders in tops.items() if top in folders)
+            lines.append(f"{kind} in {top} that belong to no split: {len(files)} ({_some([f.name for f in files])})")
     if litter:
-        lines.append(f"litter of macOS or Windows, which is left out: {_some(sorted(litter))}")
+        lines.append(f"left out as litter of macOS or Windows, or hidden: {_some(sorted(litter))}")
     return lines
+
+
+def _is_left_out(path: Path) -> bool:
+    """Litter that one may have taken for data; not all that is hidden."""
+    return is_litter(path.name) and (path.name[0] != "." or (path.suffix or path.name).lower() in _TELLING)
 
 
 def _top(path: Path, root: Path) -> Path:
@@ -311,9 +323,9 @@ def _shares(report: Report) -> list[str]:
     splits = [split for split in report.splits if split.counts is not None]
     if not splits:
         return []
-    width = max(map(len, (*report.class_names, "void, of all")))
+    width = max(map(len, (*report.class_names, LABELLED)))
     rows = [[f"{name:{width}}", *shares] for name, shares in _rows(report.class_names, splits)]
-    head = [f"{'% of labelled':{width}}", *(split.split for split in splits)]
+    head = [f"{LABELLED:{width}}", *(split.split for split in splits)]
     lines = ["  ".join([row[0], *(f"{cell:>6}" for cell in row[1:])]) for row in (head, *rows)]
     if len(report.class_names) <= ONE_COLUMN:
         return lines
