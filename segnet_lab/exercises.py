@@ -19,7 +19,7 @@ def check(
     mistakes: Mapping[object, str] | None = None,
     hint: str = "",
     because: str = "",
-    rtol: float = 1e-3,
+    rtol: float | None = None,
 ) -> bool:
     """Compare an answer with the right one and say something useful.
 
@@ -30,14 +30,15 @@ def check(
     answer : number, text, list, array, Tensor or ...
         `...` means: not answered yet.
     expected : same
+        nan is answered by nan only, True and False by a truth value only.
     mistakes : dict, optional
-        A wrong answer that one meets often -> what to think about.
+        A wrong answer that one meets often -> what to think about. They are asked before the tolerance is.
     hint : str
         For every other wrong answer.
     because : str
         Shown with the right answer: why it is right.
-    rtol : float
-        Relative tolerance of numbers.
+    rtol : float, optional
+        Relative tolerance; without it whole numbers are exact (a count, a number of bytes) and others within 0.1 %.
 
     Returns
     -------
@@ -55,16 +56,22 @@ def check(
     if answer is ...:
         print(f"{name}: not answered yet. Replace the dots and run the cell again.")
         return False
-    if _same(answer, expected, rtol):
+    made = [lesson for wrong, lesson in (mistakes or {}).items() if same(answer, wrong, rtol)]
+    if same(answer, expected, 0.0) or (not made and same(answer, expected, rtol)):
         print(f"{name}: right. {because}".rstrip())
         return True
-    said = next((lesson for wrong, lesson in (mistakes or {}).items() if _same(answer, wrong, rtol)), hint)
-    print(f"{name}: not yet. {said}".rstrip())
+    print(f"{name}: not yet. {made[0] if made else hint}".rstrip())
     return False
 
 
 def check_function(
-    name: str, function: Callable | None, cases: list[tuple], right: Callable, *, hint: str = "", rtol: float = 1e-4
+    name: str,
+    function: Callable | None,
+    cases: list[tuple],
+    right: Callable,
+    *,
+    hint: str = "",
+    rtol: float | None = None,
 ) -> bool:
     """Try a student's function on cases and show the first on which it differs from the right one.
 
@@ -76,6 +83,8 @@ def check_function(
     right : callable
         The right function.
     hint : str
+    rtol : float, optional
+        As for `check`.
 
     Examples
     --------
@@ -99,18 +108,42 @@ def check_function(
         if answer is None or answer is ...:
             print(f"{name}: not answered yet. It returns nothing; {hint or 'replace the dots.'}")
             return False
-        if not _same(answer, expected, rtol):
+        if not same(answer, expected, rtol):
             print(f"{name}: not yet. For {arguments} it gives {answer}, expected {expected}. {hint}".rstrip())
             return False
     print(f"{name}: right, on {len(cases)} cases.")
     return True
 
 
-def _same(a: object, b: object, rtol: float) -> bool:
+def same(a: object, b: object, rtol: float | None = None) -> bool:
+    """Whether an answer is what was expected: text without regard to case, numbers within a tolerance.
+
+    Parameters
+    ----------
+    a, b : number, text, list, array, Tensor or anything that can be compared
+        Lists and arrays must have the same shape. Nothing (None) is no number.
+    rtol : float, optional
+        Relative to b; without it, 0 where b is a whole number or an array of them, else 0.001.
+
+    Examples
+    --------
+    >>> same(1001, 1000), same(1000.9, 1000.0), same(1001, 1000, rtol=0.01), same([2, 1], (2, 1)), same(" Pole", "pole")
+    (False, True, True, True, True)
+    """
     if isinstance(a, str) or isinstance(b, str):
         return str(a).strip().lower() == str(b).strip().lower()
     try:
-        a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    except (TypeError, ValueError):
-        return a == b
-    return a.shape == b.shape and bool(np.allclose(a, b, rtol=rtol, atol=1e-9, equal_nan=True))
+        a, b = _numbers(a), _numbers(b)
+    except (TypeError, ValueError):  # a set, a dict, rows of different lengths
+        return bool(np.all(a == b))
+    if a.shape != b.shape or (a.dtype == bool) != (b.dtype == bool):
+        return False
+    rtol = (0.0 if b.dtype.kind in "bui" else 1e-3) if rtol is None else rtol
+    return bool(np.allclose(a, b.astype(float), rtol=rtol, atol=1e-9 if rtol else 0.0, equal_nan=True))
+
+
+def _numbers(value: object) -> np.ndarray:
+    array = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    if array.dtype.kind not in "buif":
+        raise TypeError
+    return array

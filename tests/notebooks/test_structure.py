@@ -5,14 +5,18 @@ import builtins
 import re
 import statistics
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
+import numpy as np
 import papermill
 import pytest
+import torch
 
 from segnet_lab.batch import find_notebook, list_notebooks, parameters
+from segnet_lab.exercises import same
 
 TYPES = {"int", "float", "str", "bool", "list[int]", "list[float]", "list[str]"}
 EXERCISE = re.compile(r"^\*\*(\d)(?:\.| \((?:easy|medium|hard)\))", re.MULTILINE)
@@ -239,6 +243,34 @@ def exercises_check_themselves(notebook):
                 yield f"exercise {number}, {name!r}: the lesson should leave it unanswered"
 
 
+def mistakes_are_mistakes(notebook):
+    """As far as they can be computed from the cell alone."""
+    for number, cell in enumerate(notebook.code):
+        known = {"np": np, "torch": torch}
+        for node in ast.parse(cell.source).body:
+            if isinstance(node, ast.Assign):
+                with suppress(Exception):
+                    exec(compile(ast.Module([node], []), "cell", "exec"), known)
+            for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
+                if getattr(call.func, "id", "") == "check":
+                    yield from (f"code cell {number}: {said}" for said in right_mistakes(call, known))
+
+
+def right_mistakes(check: ast.Call, known: dict) -> Iterator[str]:
+    """Mistakes of a call that its own tolerance takes for the right answer."""
+
+    def value(node):
+        return eval(compile(ast.Expression(node), "cell", "eval"), known)
+
+    options = {keyword.arg: keyword.value for keyword in check.keywords}
+    with suppress(Exception):
+        expected, rtol = value(check.args[2]), value(options["rtol"]) if "rtol" in options else None
+        mistakes = options.get("mistakes", ast.Dict([], []))
+        for mistake in map(value, mistakes.keys) if isinstance(mistakes, ast.Dict) else value(mistakes):
+            if same(mistake, expected, rtol):
+                yield f"the mistake {mistake} counts as the right answer, {expected}"
+
+
 def solutions_are_right(notebook):
     path = notebook.path.parent / "solutions" / notebook.path.name
     if not path.is_file():
@@ -288,6 +320,7 @@ LESSON = [
     opening_says_what_to_expect,
     ends_with_summary_and_exercises,
     exercises_check_themselves,
+    mistakes_are_mistakes,
     solutions_are_right,
     solutions_fit_into_the_lesson,
 ]
@@ -441,6 +474,9 @@ def test_a_good_lesson_passes(write):
         (exercises_check_themselves, source(17, "**7 (easy).** Count."), "numbered from 1"),
         (exercises_check_themselves, source(18, "print(1)"), "exercise 1 has no check"),
         (exercises_check_themselves, lambda n, _: n.cells[18].outputs[0].update(text="sum 1: right"), "unanswered"),
+        (mistakes_are_mistakes, source(18, 'check("sum 1", ..., 2.5, mistakes={2.501: "", 3: ""});'), "mistake 2.501"),
+        (mistakes_are_mistakes, source(18, 'm = {2: ""}\ncheck("sum 1", ..., 2, mistakes=m);'), "mistake 2 counts"),
+        (mistakes_are_mistakes, source(18, 'check("sum 1", ..., 9, mistakes={8: ""}, rtol=0.2);'), "mistake 8 counts"),
         (solutions_are_right, of_solution(18, source='check("total 1", 1, 1);'), "but solutions to"),
         (solutions_are_right, of_solution(0, source="# 99 · How long is a lesson?\n"), "not titled"),
         (solutions_fit_into_the_lesson, of_solution(18, source='check("sum 1", total, 1);'), r"use \['total'\]"),
