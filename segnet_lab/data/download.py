@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import http.client
 import json
+import lzma
 import re
 import ssl
 import tarfile
@@ -20,14 +21,17 @@ from typing import BinaryIO, NamedTuple
 from tqdm import tqdm
 
 from segnet_lab.data.cards import Download, load_card
-from segnet_lab.data.ondisk import data_home
+from segnet_lab.data.ondisk import data_home, expand
 from segnet_lab.files import atomic, write_json, write_text
 from segnet_lab.progress import headless
 
 CHUNK = 1 << 20
 TIMEOUT = 60  # seconds without a byte
 BROKEN = (urllib.error.URLError, ConnectionError, TimeoutError, ssl.SSLError, http.client.HTTPException)
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
+DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(RuntimeError, IndexError),  # what zipfile makes of encryption, an unknown compression and a name of no letters
+)
 
 
 class Fetched(NamedTuple):
@@ -58,8 +62,8 @@ class Got(NamedTuple):
 def get(name: str, root: str | Path | None = None) -> Got:
     """Download a data set from the source on its card and unpack it.
 
-    What is already there is not fetched again, and a download that broke off goes on where it stopped. Nothing stands
-    under its real name before it is whole.
+    What is already there is not fetched again, and a download that broke off goes on where it stopped, if the source
+    says that its file is still the same (by a strong ETag). Nothing stands under its real name before it is whole.
 
     Parameters
     ----------
@@ -86,18 +90,16 @@ def get(name: str, root: str | Path | None = None) -> Got:
     if not card.downloads:
         why = "it is your own" if name == "folder" else "it is made here and needs no files"
         raise ValueError(f"there is nothing to download for {name}: {why}")
-    root = Path(root) if root is not None else data_home() / name
+    root = expand(root) if root is not None else data_home() / name
     return Got(root, tuple(_get(download, root, card.homepage) for download in card.downloads))
 
 
 def _get(download: Download, root: Path, homepage: str) -> Fetched:
     note = root / f".{download.file}.json"  # what was unpacked, so that nothing is done twice
-    if note.is_file():
-        content = json.loads(note.read_text(encoding="utf-8"))
-        if all((root / file).is_file() for file in content["unpacked"]):
-            digest = content["sha256"]
-            compared = digest == download.sha256
-            return Fetched(download.file, digest, compared, tuple(content["unpacked"]), new=False)
+    before = _unpacked_before(note, root)
+    if before is not None:
+        digest = before["sha256"]
+        return Fetched(download.file, digest, digest == download.sha256, tuple(before["unpacked"]), new=False)
     archive = root / download.file
     if not archive.is_file():
         fetch(download.url, archive, download.sha256, homepage)
@@ -105,14 +107,25 @@ def _get(download: Download, root: Path, homepage: str) -> Fetched:
     if download.sha256 not in (None, digest):
         raise ValueError(f"{archive} has SHA-256 {digest}, the card says {download.sha256}: delete it, run this again")
     files = unpack(archive, root / download.to, download.take)
-    unpacked = tuple(path.relative_to(root).as_posix() for path in files)
-    write_json(note, {"url": download.url, "sha256": digest, "unpacked": unpacked})
+    sizes = {path.relative_to(root).as_posix(): _size(path) for path in files}
+    write_json(note, {"url": download.url, "sha256": digest, "unpacked": sizes})
     archive.unlink()
-    return Fetched(download.file, digest, download.sha256 is not None, unpacked, new=True)
+    return Fetched(download.file, digest, download.sha256 is not None, tuple(sizes), new=True)
+
+
+def _unpacked_before(note: Path, root: Path) -> dict | None:
+    """The note of an earlier `_get`, if it can be read and every file is there in full."""
+    try:
+        content = json.loads(note.read_text(encoding="utf-8"))
+        files = content["unpacked"].items()
+        whole = isinstance(content["sha256"], str) and all((root / file).stat().st_size == size for file, size in files)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return content if whole else None
 
 
 def fetch(url: str, path: str | Path, sha256: str | None = None, homepage: str = "") -> None:
-    """Download one file; goes on from `path.part` if an earlier attempt left one.
+    """Download one file; goes on from `path.part` if an earlier attempt left one and the source's file is the same.
 
     Parameters
     ----------
@@ -139,14 +152,15 @@ def fetch(url: str, path: str | Path, sha256: str | None = None, homepage: str =
             f"or put the file by hand at {path} and run this again"
         ) from None
     except BROKEN as error:
-        raise ConnectionError(_broken(url, part, getattr(error, "reason", None) or repr(error))) from None
+        reason = getattr(error, "reason", None) or repr(error)
+        raise ConnectionError(_broken(url, part, tag, reason)) from None
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         message = f"the disk is full after {_mb(_size(part))} of {path.name}; {part} is kept"
         raise OSError(errno.ENOSPC, f"{message}: free space and run this again") from None
     if total is not None and _size(part) != total:
-        raise ConnectionError(_broken(url, part, f"{_mb(total)} were announced"))
+        raise ConnectionError(_broken(url, part, tag, f"{_mb(total)} were announced"))
     if sha256 is not None:
         digest = _sha256(part)
         if digest != sha256:
@@ -194,7 +208,9 @@ def unpack(archive: str | Path, to: str | Path, take: str = "") -> list[Path]:
                 while chunk := member.read(CHUNK):
                     out.write(chunk)
             files.append(target)
-    except DAMAGED as error:
+    except (*DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # bz2 has none for what it cannot read
+            raise
         raise ValueError(f"{archive} is damaged ({error}): delete it and run this again") from None
     if not files:
         raise ValueError(f"{archive} holds no file" + (f" below {take}" if take else ""))
@@ -220,32 +236,41 @@ def _members(archive: Path) -> Iterator[tuple[str, BinaryIO]]:
                     yield info.name, pack.extractfile(info)
                 elif not info.isdir():
                     raise ValueError(f"{archive} is not safe: its member {info.name!r} is a link or a device")
+            pack.fileobj.seek(pack.offset)
+            if pack.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:  # where every tar ends
+                raise tarfile.ReadError("it breaks off")
         else:
             raise ValueError(f"{archive} is neither a zip nor a tar archive: delete it and run this again")
 
 
 def _receive(url: str, part: Path, tag: Path) -> int | None:
-    """Append to `part` what is missing; the size that the source announced, if it did."""
-    have = _size(part)
+    """Append to `part` what is missing; the size that the source announced, if it did.
+
+    Only a strong ETag shows that the source still has the file whose beginning is in `part` (RFC 9110, 13.1.5).
+    """
+    etag = tag.read_text(encoding="utf-8") if tag.is_file() else None
+    have = _size(part) if etag else 0
     request = urllib.request.Request(url, headers={"User-Agent": "segnet-lab", "Accept-Encoding": "identity"})
     if have:
         request.add_header("Range", f"bytes={have}-")
-        if tag.is_file():
-            request.add_header("If-Range", tag.read_text(encoding="utf-8"))
+        request.add_header("If-Range", etag)
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        if error.code != 416:  # "range not satisfiable": nothing is missing, or the file there is another by now
+        if error.code != 416 or not have:  # "range not satisfiable": nothing is missing, or the file there is another
             raise
-        if error.headers.get("Content-Range") == f"bytes */{have}":
+        if error.headers.get("Content-Range") == f"bytes */{have}" and error.headers.get("ETag", etag) == etag:
             return have
         return _start_again(url, part, tag)
     with response:
         came = re.match(rf"bytes {have}-\d+/(\d+)", response.headers.get("Content-Range", ""))
-        if response.status == 206 and not came:
+        if response.status == 206 and not (came and have and response.headers.get("ETag") == etag):
+            if not have:
+                raise http.client.HTTPException("a part came that nobody had asked for")
             return _start_again(url, part, tag)
         if not came:  # the source cannot resume, or has another file by now, and sends it all
             have = 0
+            part.unlink(missing_ok=True)  # before its tag is another
             tag.unlink(missing_ok=True)
             if response.headers.get("ETag", "W/").startswith('"'):  # a strong one
                 write_text(tag, response.headers["ETag"])
@@ -277,14 +302,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _broken(url, part, reason) -> str:
+def _broken(url: str, part: Path, tag: Path, reason) -> str:
     have = _size(part)
     if not have:
         return f"no answer from {url}: {reason}. Check the connection and run this again"
-    return (
-        f"the connection to {url} broke after {_mb(have)} ({reason}); {part} is kept: "
-        "run this again and it goes on from there"
-    )
+    broke = f"the connection to {url} broke after {_mb(have)} ({reason})"
+    if tag.is_file():
+        return f"{broke}; {part} is kept: run this again and it goes on from there"
+    return f"{broke}: run this again. It will begin anew, for the source does not show whether its file stays the same"
 
 
 def _size(path: Path) -> int:

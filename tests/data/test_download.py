@@ -1,8 +1,11 @@
 """Downloads against a server on this machine: whole, resumed, broken, wrong, full disk; archives that misbehave."""
 
+import bz2
 import errno
+import gzip
 import hashlib
 import io
+import lzma
 import os
 import tarfile
 import zipfile
@@ -32,6 +35,9 @@ class Source:
     length: bool = True  # announces Content-Length; otherwise in chunks
     breaks_after: int | None = None  # bytes of a reply after which the line goes dead
     lies_about_start: bool = False  # a 206 that starts elsewhere
+    heeds_etag: bool = True  # honours If-Range
+    short_length: bool = False  # announces, and sends, half of what is left
+    unasked: bool = False  # answers 206 to whoever asks for everything
     requests: list = field(default_factory=list)  # (Range header, status)
     url: str = ""
 
@@ -51,10 +57,13 @@ def source():
                 self.send_error(404)
                 return
             wanted, start, status = self.headers.get("Range"), 0, 200
-            if wanted and source.ranges and self.headers.get("If-Range", source.etag) == source.etag:
+            same = self.headers.get("If-Range", source.etag) == source.etag or not source.heeds_etag
+            if wanted and source.ranges and same:
                 start, status = int(wanted.removeprefix("bytes=").rstrip("-")), 206
             if start >= len(source.content):
                 status = 416
+            if source.unasked:
+                start, status = 7, 206
             source.requests.append((wanted, status))
             self.send_response(status)
             self.send_header("ETag", source.etag)
@@ -67,6 +76,8 @@ def source():
                 start = 7 if source.lies_about_start else start
                 self.send_header("Content-Range", f"bytes {start}-{len(source.content) - 1}/{len(source.content)}")
             body = source.content[start:]
+            if source.short_length:
+                body = body[: len(body) // 2]
             if source.length:
                 self.send_header("Content-Length", str(len(body)))
             else:
@@ -136,11 +147,77 @@ def test_it_may_break_many_times(source, path):
     assert path.read_bytes() == CONTENT
 
 
-def test_nothing_was_missing_but_the_name(source, path):
+def left_over(path, content, etag='"first"'):
+    """What an earlier attempt left."""
     path.parent.mkdir()
-    path.with_name("file.zip.part").write_bytes(CONTENT)
+    path.with_name("file.zip.part").write_bytes(content)
+    if etag:
+        path.with_name("file.zip.part.etag").write_text(etag)
+
+
+def test_nothing_was_missing_but_the_name(source, path):
+    left_over(path, CONTENT)
     fetch(source.url, path, SHA256)
     assert source.requests == [("bytes=300000-", 416)]
+    assert path.read_bytes() == CONTENT
+    assert only(path)
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"weak"', ""])
+@pytest.mark.parametrize("size", [500, 300_000, 400_000])
+def test_without_a_strong_etag_it_begins_anew(source, path, etag, size):
+    left_over(path, b"x" * size, None)
+    source.etag = etag or ""
+    fetch(source.url, path)
+    assert source.requests == [(None, 200)]
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("etag", ['W/"weak"', ""])
+def test_a_break_without_a_strong_etag_says_that_it_will_begin_anew(source, path, etag):
+    source.etag, source.breaks_after = etag, 100_000
+    with pytest.raises(ConnectionError, match=r"broke after 0\.1 MB .*: run this again\. It will begin anew"):
+        fetch(source.url, path)
+    source.content, source.breaks_after = CONTENT[::-1], None
+    fetch(source.url, path)
+    assert path.read_bytes() == CONTENT[::-1]
+
+
+@pytest.mark.parametrize("etag", ['"second"', 'W/"first"', ""])
+def test_a_source_that_ignores_the_etag_is_found_out(source, path, etag):
+    left_over(path, CONTENT[:1000])
+    source.content, source.etag, source.heeds_etag = CONTENT[::-1], etag, False
+    fetch(source.url, path)
+    assert path.read_bytes() == CONTENT[::-1]
+    assert source.requests == [("bytes=1000-", 206), (None, 200)]
+
+
+def test_a_length_that_is_too_short_is_no_whole_file(source, path):
+    left_over(path, CONTENT[:1000])
+    source.short_length = True
+    with pytest.raises(ConnectionError, match=r"broke after 0\.2 MB \(0\.3 MB were announced\)"):
+        fetch(source.url, path)
+    assert not path.exists()
+
+
+def test_a_part_that_nobody_asked_for_is_no_file(source, path):
+    source.unasked = True
+    with pytest.raises(ConnectionError, match="a part came that nobody had asked for"):
+        fetch(source.url, path)
+    assert not path.exists()
+
+
+def test_stopped_between_the_old_file_and_the_new(source, path, monkeypatch):
+    left_over(path, b"x" * 1000, '"old"')
+
+    def stop(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(download, "tqdm", stop)  # after the new tag is written, before a byte is
+    with pytest.raises(KeyboardInterrupt):
+        fetch(source.url, path)
+    monkeypatch.undo()
+    fetch(source.url, path)
     assert path.read_bytes() == CONTENT
 
 
@@ -165,8 +242,7 @@ def test_a_file_that_changed_meanwhile_is_not_glued_to_the_old_one(source, path)
 
 @pytest.mark.parametrize("too_long", [False, True])
 def test_a_partial_file_that_does_not_fit_is_dropped(source, path, too_long):
-    path.parent.mkdir()
-    path.with_name("file.zip.part").write_bytes(b"x" * (400_000 if too_long else 500))
+    left_over(path, b"x" * (400_000 if too_long else 500))
     source.lies_about_start = not too_long  # a 206 for another range is no continuation
     fetch(source.url, path, SHA256)
     assert path.read_bytes() == CONTENT
@@ -303,6 +379,38 @@ def test_a_damaged_archive_leaves_no_half_file(path, tmp_path, make):
     assert not list(tmp_path.glob("out/*"))
 
 
+@pytest.mark.parametrize("cut", [3000, 1600, 1536])  # in what b holds, in its header, before it
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_a_tar_that_breaks_off(path, tmp_path, pack, cut):
+    whole = make_tar(path, {"a": b"1" * 100, "b": b"2" * 1000}, "w").read_bytes()  # headers and blocks of 512 bytes
+    path.write_bytes(pack(whole[:cut]))
+    with pytest.raises(ValueError, match=r"file\.zip is damaged .*: delete it and run this again"):
+        unpack(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_a_compressed_tar_that_is_damaged(path, tmp_path, mode):
+    content = bytearray(make_tar(path, {"a": CONTENT}, mode).read_bytes())
+    content[100_000:100_100] = bytes(100)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"file\.zip is (damaged|neither) .*: delete it and run this again"):
+        unpack(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"), [("flag_bits", 1, "encrypted"), ("compress_type", 99, "compression")]
+)
+def test_a_zip_that_cannot_be_read_here(path, tmp_path, field, value, message):
+    make_zip(path, {"a": b"1"})
+    place = {"flag_bits": 0, "compress_type": 2}[field]
+    content = bytearray(path.read_bytes())
+    for header, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # of the member a, the second one
+        content[content.rindex(header) + offset + place] = value
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"file\.zip is damaged \(.*{message}.*\): delete it"):
+        unpack(path, tmp_path / "out")
+
+
 def test_what_is_no_archive(path, tmp_path):
     path.parent.mkdir()
     path.write_text("<html>Sorry</html>")
@@ -352,6 +460,32 @@ def test_get_then_load_and_not_twice(camvid_source, tmp_path):
     (tmp_path / "camvid" / "train" / "1.png").unlink()
     get("camvid", tmp_path / "camvid")
     assert (tmp_path / "camvid" / "train" / "1.png").is_file()
+
+
+@pytest.mark.parametrize("content", [b"", b"half"])
+@pytest.mark.parametrize("file", ["train/1.png", "train.txt"])
+def test_get_notices_a_file_that_lost_its_content(camvid_source, tmp_path, file, content):
+    get("camvid", tmp_path / "camvid")
+    whole = (tmp_path / "camvid" / file).read_bytes()
+    (tmp_path / "camvid" / file).write_bytes(content)
+    assert "5 files unpacked" in str(get("camvid", tmp_path / "camvid"))
+    assert (tmp_path / "camvid" / file).read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "note", [b"", b"{", b"[]", b"\xff", b'{"sha256": "x"}', b'{"sha256": null, "unpacked": {}}', b'{"unpacked": ["a"]}']
+)
+def test_get_with_a_damaged_note_begins_anew(camvid_source, tmp_path, note):
+    get("camvid", tmp_path / "camvid")
+    (tmp_path / "camvid" / ".camvid.zip.json").write_bytes(note)
+    assert "5 files unpacked" in str(get("camvid", tmp_path / "camvid"))
+    assert "already here, 5 files" in str(get("camvid", tmp_path / "camvid"))
+
+
+def test_get_to_a_folder_at_home(camvid_source, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert get("camvid", "~/sets").root == tmp_path / "sets"
+    assert len(load_dataset("camvid", root="~/sets")) == 2
 
 
 def test_get_goes_to_the_data_folder(camvid_source, tmp_path, monkeypatch):
