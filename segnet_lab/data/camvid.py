@@ -195,7 +195,7 @@ def _whose_split(root: Path, layout: Layout, split: str, card: Card) -> str:
     """The end of the note."""
     listing = card.layout["listing"].format(split=split)
     if split in _listings(root, card):
-        return "" if layout.name == "authors" else f", split as the authors' {listing} says"
+        return "" if layout.name == "authors" else f", split as {listing} says"
     if layout.name == "authors":
         return f", without {listing}: all that {layout.labels.format(split=split)} holds"
     theirs = ", ".join(f"{images} {s}" for s, images in load_card(card.name).splits.items())
