@@ -235,22 +235,22 @@ class _Counted:
 
 
 def _of_classes(splits: Iterable[SplitReport], card: Card) -> list[str]:
-    lines = []
-    for s in splits:
-        if s.counts is not None:
-            lines += [f"{s.split}: {problem}" for problem in hurts(s.counts, card.class_names)]
-            if s.void and card.num_classes > 1 and (s.counts.pixels > 0).sum() <= 1:
-                lines.append(_of_void(s, card))
-    return lines
+    counted = [split for split in splits if split.counts is not None]
+    lines = [f"{s.split}: {problem}" for s in counted for problem in hurts(s.counts, card.class_names)]
+    lost = [s for s in counted if s.void and card.num_classes > 1 and (s.counts.pixels > 0).sum() <= 1]
+    return [*lines, *(_of_void(s, card) for s in lost[:1])]
 
 
 def _of_void(s: SplitReport, card: Card) -> str:
     """Masks of 0 and 255 are the usual way to lose a class."""
     number = next(number for number, index in card.indices.items() if index == card.void_index)
-    never = next(name for name, pixels in zip(card.class_names, s.counts.pixels, strict=True) if not pixels)
-    share = _percent(s.void, s.void + int(s.counts.pixels.sum()))
-    way_out = f"if {number} in the label files is a class, say so in {card.path.name}: `ids: {{{number}: {never}}}`"
-    return f"{s.split}: {share} % of the pixels are void; {way_out}"
+    first = next(f"{number}: {card.class_names[index]}" for number, index in card.indices.items() if index == 0)
+    never = [name for name, pixels in zip(card.class_names, s.counts.pixels, strict=True) if not pixels]
+    ids = f"{first}, {'..., ' if card.num_classes > 2 else ''}{number}: {never[-1]}"
+    return (
+        f"{s.split}: {_percent(s.void, s.void + int(s.counts.pixels.sum()))} % of the pixels are void; if {number} in "
+        f"the label files is a class, say so in {card.path.name}, `ids: {{{ids}}}`, and give void another index"
+    )
 
 
 def _of_sizes(seen: dict[str, _Seen]) -> list[str]:

@@ -150,6 +150,7 @@ class Files:
         if not folder.is_dir():
             raise FileNotFoundError(f"no folder {folder}: create it, or name another one under `layout` in card.yaml")
         self.folder, self.ending, self._without = folder, normal(ending), without
+        self._real = folder.resolve()
         relative = {path: normal(path.relative_to(folder).as_posix()) for path in walk(folder) if path not in without}
         relative = {path: name for path, name in relative.items() if path.suffix.lower() in IMAGE_SUFFIXES}
         names = {path: without_suffix(name) for path, name in relative.items()}
@@ -206,8 +207,8 @@ class Files:
 
     def _own(self, path: str) -> Path:
         """A file as `names` has it, if it is one of them, whatever way leads there."""
-        real, here = Path(os.path.realpath(path)), self.folder.resolve()
-        return self.folder / real.relative_to(here) if real.is_relative_to(here) else Path(path)
+        real = Path(os.path.realpath(path))
+        return self.folder / real.relative_to(self._real) if real.is_relative_to(self._real) else Path(path)
 
     def either(self, found: list[Path]) -> str:
         """The first two of several files, for a message."""
@@ -222,7 +223,7 @@ class Files:
         """The path, then what is left of it without its first folders: any of them where the path is from another
         machine, else only those that lead to this folder."""
         foreign = name.startswith("/") or re.match(r"[A-Za-z]:/", name)
-        here = normal(self.folder.resolve().as_posix())
+        here = normal(self._real.as_posix())
         parts = PurePosixPath(name).parts
         for i in range(len(parts)):
             if i == 0 or foreign or here.endswith("/" + "/".join(parts[:i])):

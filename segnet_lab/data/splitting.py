@@ -138,9 +138,8 @@ def _divided(images: list[str], shares: dict[str, float], seed: int, by: str, ro
         raise ValueError(
             f"{root} has {len(groups)} {what}, too few for {', '.join(shares)}: give it more, or split less"
         )
-    order = np.random.default_rng(_seed(seed)).permutation(len(groups))
-    groups = [list(groups.values())[i] for i in order]
-    names = {}
+    together, names = list(groups.values()), {}
+    groups = [together[i] for i in np.random.default_rng(_seed(seed)).permutation(len(together))]
     for n, split in enumerate(list(shares)[:0:-1], 1):  # test, val; train is what is left
         wanted, names[split] = round(shares[split] * len(images)), []
         while not names[split] or (len(names[split]) < wanted and len(groups) > len(shares) - n):

@@ -116,14 +116,24 @@ def test_a_class_that_never_occurs(own):
     assert own.said() == ["train: class Sky never occurs"]
 
 
-def test_masks_of_0_and_255(own):
-    own.add("a", ((0, 0, 0, 255),))
-    assert own.said() == [
-        "train: classes Car, Sky never occur",
+def test_masks_of_0_and_255(trees):
+    root = trees.folder()
+    for name, split in (("a", "train"), ("b", "val")):
+        trees.photo(f"images/{name}.png", (1, 4), seed=ord(name))
+        trees.png(f"labels/{name}.png", [[0, 0, 0, 255]])
+        trees.text(f"{split}.txt", name)
+    assert list(check("folder", root).warnings) == [
+        "train: class Car never occurs",
         "train: class Road is the only one that occurs, so there is nothing to tell apart",
-        "train: 25.00 % of the pixels are void; if 255 in the label files is a class, say so in card.yaml: "
-        "`ids: {255: Car}`",
+        "val: class Car never occurs",
+        "val: class Road is the only one that occurs, so there is nothing to tell apart",
+        "train: 25.00 % of the pixels are void; if 255 in the label files is a class, say so in card.yaml, "
+        "`ids: {0: Road, 255: Car}`, and give void another index",
     ]
+    card = (root / "card.yaml").read_text().replace("index: 255", "index: 254")
+    trees.text("card.yaml", f"{card}ids: {{0: Road, 255: Car}}\n")  # as it says
+    assert check("folder", root).warnings == ()
+    assert check("folder", root).splits[0].counts.pixels.tolist() == [3, 1]
 
 
 def test_nothing_but_void(own):
@@ -131,7 +141,8 @@ def test_nothing_but_void(own):
     own.add("b", ((0, 1, 2),), "val")
     all_void, way_out = own.said()
     assert all_void == "train: all labels are void, so there is nothing to learn"
-    assert way_out.startswith("train: 100.00 % of the pixels are void; if 255")
+    assert way_out.startswith("train: 100.00 % of the pixels are void; if 255 ")
+    assert "`ids: {0: Road, ..., 255: Sky}`" in way_out
 
 
 def test_a_single_class(trees):
@@ -313,3 +324,8 @@ def test_hurts(pixels, lines):
 def test_the_real_camvid_is_the_one_that_was_measured(camvid):
     report = check("camvid", camvid("train").root)
     assert [split.verdict for split in report.splits[:2]] == ["whole, labels as measured"] * 2
+    train = report.splits[0].counts
+    assert 100 * float(train.share[report.class_names.index("Road")]) == pytest.approx(
+        32.96, abs=0.01
+    )  # as the card says
+    assert report.warnings == ()
