@@ -77,6 +77,15 @@ def test_a_listing_saved_on_windows(trees, encoding):
     assert [data.file_name(i) for i in range(2)] == ["val_01.png", "val_00.png"]
 
 
+@pytest.mark.parametrize(("written", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_listing_and_files_of_two_unicode_forms(trees, written, on_disk):
+    name, file = (normalize(form, "Straße_mü") for form in (written, on_disk))
+    trees.photo(f"val/{file}.png")
+    trees.png(f"valannot/{file}.png", np.zeros((6, 8)))
+    trees.text("val.txt", f"/CamVid/val/{name}.png /CamVid/valannot/{name}.png\n")
+    assert len(load_dataset("camvid", "val", root=trees.root)) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
