@@ -4,31 +4,26 @@ papermill only logs an unknown parameter and then runs with the default; its own
 it cannot read. Here the `parameters` cell is read as Python, and what it does not have is refused by name.
 """
 
-import ast
 import asyncio
+import hashlib
+import json
 import os
+import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 
 from segnet_lab._messages import unknown
 from segnet_lab.files import write_text
 from segnet_lab.folders import runs_dir, shipped
+from segnet_lab.parameters_cell import Parameter, converted, declared, read_notebook
 
-
-class Parameter(NamedTuple):
-    """One line `name: type = value  # help` of a parameters cell."""
-
-    name: str
-    type: str  # int, float, str, bool, list[str], ...
-    default: object
-    help: str
+IOPUB_TIMEOUT = 600  # seconds in which what a cell printed must arrive; nbclient's 4 fail on a busy machine
 
 
 class NotebookFailed(RuntimeError):
@@ -52,8 +47,9 @@ def find_notebook(name: str | os.PathLike) -> Path:
     ValueError
         There is none; the message lists the lessons.
     """
-    if Path(name).suffix == ".ipynb" and Path(name).is_file():
-        return Path(name)
+    path = Path(name).expanduser()
+    if path.suffix == ".ipynb" and path.is_file():
+        return path
     matches = [lesson for lesson in list_notebooks() if str(name) in (lesson, lesson.split("_")[0])]
     if not matches:
         raise ValueError(unknown("notebook", str(name), list_notebooks()))
@@ -66,23 +62,10 @@ def parameters(notebook: str | os.PathLike) -> dict[str, Parameter]:
     Raises
     ------
     ValueError
-        No cell, or more than one, is tagged `parameters`; or a line in it is no `name: type = value`.
+        The file is no notebook; no cell, or more than one, is tagged `parameters`; or a line in it is no
+        `name: type = value` with a value that is written out. The message names the file and the line.
     """
-    path = find_notebook(notebook)
-    cells = [c for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
-    if len(cells) != 1:
-        raise ValueError(f"{path.name} has {len(cells)} cells tagged 'parameters'; one is needed")
-    lines = cells[0].source.splitlines()
-    found = {}
-    for node in ast.parse(cells[0].source).body:
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            continue  # a line of text
-        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
-            raise ValueError(f"{path.name}: a parameter is written `name: type = value`, not {ast.unparse(node)!r}")
-        comment = lines[node.end_lineno - 1][node.end_col_offset :].strip().lstrip("# ")
-        name = node.target.id
-        found[name] = Parameter(name, ast.unparse(node.annotation), ast.literal_eval(node.value), comment)
-    return found
+    return declared(find_notebook(notebook))
 
 
 def check_parameters(notebook: str | os.PathLike, given: Mapping[str, object]) -> dict[str, object]:
@@ -97,18 +80,35 @@ def check_parameters(notebook: str | os.PathLike, given: Mapping[str, object]) -
     Raises
     ------
     ValueError
-        An unknown name, a value of another type, or a name (of a model, a data set, ...) that does not exist.
+        An unknown name, a value of another type, or a name of a model, a balancing, ... that does not exist.
     """
     known = parameters(notebook)
     checked = {}
     for name, value in given.items():
         if name not in known:
             raise ValueError(unknown(f"parameter of {find_notebook(notebook).stem}", name, known))
-        value = _convert(known[name], value)
+        checked[name] = value = converted(known[name], value)
+        if name in ("model", "models") and "runs" in known:
+            continue  # names of runs: see `lessons_data.check_choices`
         for choice in value if isinstance(value, list) else [value]:
-            if name in _CHOICES and choice not in _CHOICES[name]():
+            if name in _CHOICES and choice not in _CHOICES[name]() and choice != known[name].default:
                 raise ValueError(unknown(name, choice, _CHOICES[name]()))
-        checked[name] = value
+    return checked
+
+
+def check_values(notebook: str | os.PathLike, given: Mapping[str, object]) -> dict[str, object]:
+    """As `check_parameters`; besides, the runs, images, files and folders that are named must be there.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        The message says what there is.
+    """
+    from segnet_lab.lessons_data import check_choices
+
+    checked = check_parameters(notebook, given)
+    defaults = {name: parameter.default for name, parameter in parameters(notebook).items()}
+    check_choices({**defaults, **checked}, given)
     return checked
 
 
@@ -121,7 +121,7 @@ def run_notebook(
     ----------
     name : name of a lesson, or path
     given : dict, optional
-        Parameters other than the notebook's own; see `check_parameters`.
+        Parameters other than the notebook's own; see `check_values`.
     output : path, optional
         Where the executed notebook goes; the default is `runs/notebooks/<name>.ipynb`.
 
@@ -132,21 +132,24 @@ def run_notebook(
 
     Raises
     ------
-    ValueError
-        A parameter is refused; nothing was run.
+    ValueError, FileNotFoundError
+        A parameter is refused, or the output would replace a notebook that no batch run made; nothing was run.
     NotebookFailed
         A cell failed, the kernel died, or cells were left out. What was done until then is kept.
     """
     import papermill
 
     path = find_notebook(name)
-    given = check_parameters(path, given or {})
-    output = Path(output) if output else runs_dir() / "notebooks" / path.name
+    given = check_values(path, given or {})
+    ours = runs_dir() / "notebooks" / path.name
+    output = Path(output).expanduser() if output else ours
+    if output.exists() and (output.samefile(path) or (output != ours and _made_from(output) is None)):
+        raise ValueError(f"{output} is a notebook of its own, no executed copy: give another output")
     output.parent.mkdir(parents=True, exist_ok=True)
-    with _headless(), _terminate_as_interrupt():
+    with _terminate_as_interrupt():
         try:
             papermill.execute_notebook(
-                path,
+                path.resolve(),
                 output,
                 given,
                 kernel_name="python3",
@@ -154,6 +157,9 @@ def run_notebook(
                 progress_bar=False,
                 autosave_cell_every=5,
                 log_output=False,
+                kernel_manager_class=_headless_kernel(),
+                extra_arguments=["--IPKernelApp.log_level=40"],  # no word about TCP: kernel and client are one machine
+                iopub_timeout=IOPUB_TIMEOUT,
             )
         except KeyboardInterrupt:
             raise
@@ -161,7 +167,7 @@ def run_notebook(
             raise NotebookFailed(f"{path.name} failed: {error}\nWhat it did until then is in {output}") from error
     left_out = unexecuted_cells(output)
     if left_out:
-        raise NotebookFailed(f"{path.name}: cells {left_out} were not run; see {output}")
+        raise NotebookFailed(f"{path.name}: cells {left_out} were not run to their end; see {output}")
     return output
 
 
@@ -177,7 +183,7 @@ def refresh(notebook: str | os.PathLike) -> Path:
         A cell failed or wrote to stderr; the notebook is left as it was.
     """
     path = find_notebook(notebook)
-    executed = run_notebook(path, output=runs_dir() / "notebooks" / path.name)
+    executed = run_notebook(path)
     fresh = nbformat.read(executed, as_version=4)
     for number, cell in enumerate(fresh.cells):
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
@@ -198,7 +204,7 @@ def refresh(notebook: str | os.PathLike) -> Path:
 
 
 def sweep(
-    name: str | os.PathLike, grid: Mapping[str, list], folder: str | os.PathLike, jobs: int = 1
+    name: str | os.PathLike, grid: Mapping[str, Iterable], folder: str | os.PathLike, jobs: int = 1
 ) -> dict[Path, Exception | None]:
     """Run a notebook for every combination of parameter values.
 
@@ -206,9 +212,10 @@ def sweep(
     ----------
     name : name of a lesson, or path
     grid : dict
-        Parameter -> values, e.g. {"model": ["segnet_basic", "fcn_basic"], "seed": [0, 1]}.
+        Parameter -> values, e.g. {"model": ["segnet_basic", "fcn_basic"], "seed": [0, 1]}. A value that stands there
+        twice counts once.
     folder : path
-        Takes one executed notebook a combination, named after its values.
+        Takes one executed notebook per combination, named after the notebook and the values.
     jobs : int
         How many to run at a time.
 
@@ -216,30 +223,115 @@ def sweep(
     -------
     dict
         Executed notebook -> None, or the error it stopped with; the others go on.
-    """
-    combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-    for given in combinations:
-        check_parameters(name, given)
-    outputs = [Path(folder) / ("-".join(str(v) for v in given.values()) + ".ipynb") for given in combinations]
 
-    def one(given, output):
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        A value is refused, or a notebook of that name in the folder is of another sweep; nothing was run.
+    """
+    source = find_notebook(name)
+    combinations = _combinations(source, grid)
+    tasks = {Path(folder) / f"{combined_name(source, given)}.ipynb": given for given in combinations}
+    if len(tasks) < len(combinations):
+        raise ValueError(f"two of the {len(combinations)} combinations would have the same file name: sweep fewer")
+    for output, given in tasks.items():
+        if output.exists() and _made_from(output) != (source.resolve(), given):
+            raise ValueError(f"{output} is there already, from another sweep: give another folder")
+
+    def one(output, given):
         try:
-            run_notebook(name, given, output)
-        except NotebookFailed as error:
+            run_notebook(source, given, output)
+        except (NotebookFailed, ValueError, OSError) as error:
             return error
         finally:  # nbclient leaves this thread's event loop open
             with suppress(RuntimeError):
                 asyncio.get_event_loop().close()
 
     with ThreadPoolExecutor(jobs) as pool:
-        return dict(zip(outputs, pool.map(one, combinations, outputs), strict=True))
+        return dict(zip(tasks, pool.map(one, tasks, tasks.values()), strict=True))
+
+
+def parse_parameters(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Parameters of one run, as one types them; one that is given twice is refused.
+
+    >>> parse_parameters([("epochs", "3"), ("epochs", "5")])
+    Traceback (most recent call last):
+    ...
+    ValueError: parameter epochs is given twice, as '3' and '5': a run takes one value, `segnet-lab sweep` takes several
+    """
+    given = {}
+    for name, value in pairs:
+        if name in given:
+            twice = f"{given[name]!r} and {value!r}"
+            raise ValueError(
+                f"parameter {name} is given twice, as {twice}: a run takes one value, `segnet-lab sweep` takes several"
+            )
+        given[name] = value
+    return given
+
+
+def parse_grid(notebook: str | os.PathLike, pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The grid of a sweep, as one types it.
+
+    Parameters
+    ----------
+    notebook : name or path
+    pairs : list of (parameter, values)
+        Values stand apart by commas; those of a parameter that is a list itself by semicolons, as it needs the commas.
+        The same parameter again adds values.
+
+    Raises
+    ------
+    ValueError
+        An unknown parameter, or lists that are not told apart.
+
+    Examples
+    --------
+    >>> parse_grid("05_train", [("seed", "0, 1"), ("seed", "2"), ("size", "48,64; 96,128")])
+    {'seed': ['0', '1', '2'], 'size': ['48,64', '96,128']}
+    >>> parse_grid("05_train", [("size", "48,64")])
+    Traceback (most recent call last):
+    ...
+    ValueError: size is a list: put semicolons between lists, as in -g size "48,64;96,128"; one alone is "48,64;"
+    """
+    known, grid = parameters(notebook), {}
+    for name, text in pairs:
+        if name not in known:
+            raise ValueError(unknown(f"parameter of {find_notebook(notebook).stem}", name, known))
+        is_list = known[name].type.startswith("list")
+        if is_list and ";" not in text:
+            other = ",".join(map(str, known[name].default)) or "..."
+            raise ValueError(
+                f'{name} is a list: put semicolons between lists, as in -g {name} "{text};{other}"; '
+                f'one alone is "{text};"'
+            )
+        grid.setdefault(name, []).extend(v.strip() for v in text.split(";" if is_list else ",") if v.strip())
+    return grid
+
+
+def combined_name(notebook: str | os.PathLike, given: Mapping[str, object]) -> str:
+    """File name, without a suffix, of a notebook that is run with these values: other values, another name.
+
+    Examples
+    --------
+    >>> combined_name("05_train.ipynb", {"seed": 0, "size": [48, 64]})
+    '05_train-seed=0-size=48,64'
+    >>> combined_name("05_train.ipynb", {"root": "/data/set_a"})  # what is no plain name gets a checksum
+    '05_train-root=data-set_a~722ed6'
+    """
+    name = "-".join([Path(notebook).stem, *(f"{key}={_as_name(value)}" for key, value in given.items())])
+    return name if len(name) <= 150 else f"{name[:140]}~{_checksum(name)}"
 
 
 def unexecuted_cells(notebook: str | os.PathLike) -> list[int]:
-    """Numbers of the code cells that never ran. papermill's own metadata calls them "completed" after a crash."""
-    cells = nbformat.read(notebook, as_version=4).cells
-    code = [(number, c) for number, c in enumerate(cells) if c.cell_type == "code" and c.source.strip()]
-    return [number for number, c in code if c.execution_count is None]
+    """Numbers of the code cells that were not run to their end.
+
+    A number of execution is given when a cell *starts*, so where papermill noted the end, that counts; but it calls
+    cells "completed" that a crash left out.
+    """
+    code = [(n, c) for n, c in enumerate(read_notebook(notebook).cells) if c.cell_type == "code" and c.source.strip()]
+    ended = [c.metadata.get("papermill", {"end_time": ""}).get("end_time") is not None for _, c in code]
+    return [n for (n, c), end in zip(code, ended, strict=True) if c.execution_count is None or not end]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -257,29 +349,53 @@ def _datasets():
     return list(DATASETS)
 
 
-def _balancings():
-    from segnet_lab.losses import BALANCINGS
+def _precisions():
+    from segnet_lab.recipe import PRECISIONS
 
-    return BALANCINGS
-
-
-_CHOICES = {"model": _models, "models": _models, "dataset": _datasets, "balancing": _balancings}
+    return PRECISIONS
 
 
-def _convert(parameter: Parameter, value: object) -> object:
-    kind = parameter.type.split("[")[0]
-    try:
-        if kind == "list":
-            items = value.split(",") if isinstance(value, str) else list(value)
-            item = parameter._replace(type=parameter.type.removeprefix("list").strip("[]") or "str")
-            return [_convert(item, v.strip() if isinstance(v, str) else v) for v in items if v != ""]
-        if kind == "bool" and isinstance(value, str):
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[value.lower()]
-        if isinstance(value, float) and kind == "int" and value != int(value):
-            raise ValueError
-        return {"int": int, "float": float, "bool": bool, "str": str}[kind](value)
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"parameter {parameter.name} is of type {parameter.type}: {value!r} is none") from None
+def _scores():
+    from segnet_lab.results import SCORES
+
+    return SCORES
+
+
+_CHOICES = {
+    "model": _models,
+    "models": _models,
+    "others": _models,
+    "dataset": _datasets,
+    "precision": _precisions,
+    "score": _scores,
+}
+
+
+def _combinations(notebook: Path, grid: Mapping[str, Iterable]) -> list[dict[str, object]]:
+    """Every combination of the values once, checked and in their types."""
+    for name, values in (grid := {name: v if isinstance(v, str) else list(v) for name, v in grid.items()}).items():
+        if isinstance(values, str) or not values:
+            raise ValueError(f"{name}={values!r}: give a list of one or more values")
+    checked = (check_values(notebook, dict(zip(grid, v, strict=True))) for v in product(*grid.values()))
+    return list({json.dumps(given): given for given in checked}.values())
+
+
+def _as_name(value: object) -> str:
+    """A value as part of a file name, with a checksum where characters had to go."""
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    plain = re.sub(r"[^\w.,+-]+", "-", text)[:60]
+    several = isinstance(value, list) and any("," in str(item) for item in value)
+    return plain if plain == text and not several else f"{plain.strip('-')}~{_checksum(repr(value))}"
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def _made_from(notebook: Path) -> tuple[Path, dict] | None:
+    """Source and parameters of an executed copy; None for a notebook that no batch run made."""
+    about = read_notebook(notebook).metadata.get("papermill", {})
+    return (Path(about["input_path"]).resolve(), dict(about.get("parameters", {}))) if "input_path" in about else None
 
 
 def _joined(outputs: list) -> list:
@@ -293,18 +409,15 @@ def _joined(outputs: list) -> list:
     return joined
 
 
-@contextmanager
-def _headless():
-    """No progress bars and no live widgets in the kernel."""
-    before = os.environ.get("SEGNET_HEADLESS")
-    os.environ["SEGNET_HEADLESS"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["SEGNET_HEADLESS"]
-        else:
-            os.environ["SEGNET_HEADLESS"] = before
+def _headless_kernel() -> type:
+    """A kernel without progress bars and live widgets; the environment of this process stays as it is."""
+    from jupyter_client import AsyncKernelManager
+
+    class Headless(AsyncKernelManager):
+        async def start_kernel(self, **options):
+            await super().start_kernel(**options, env=os.environ | {"SEGNET_HEADLESS": "1"})
+
+    return Headless
 
 
 @contextmanager
