@@ -3,7 +3,6 @@
 import numpy as np
 
 from segnet_lab.figures.pictures import Scene, classes, numbers, photo
-from segnet_lab.figures.style import INK
 
 
 def loss_shares(pixels, weights) -> np.ndarray:
@@ -59,7 +58,7 @@ def loss_share_bars(pixels, weights, data) -> str:
     longest = max(before.max(), after.max(), 1e-9)
 
     def bar(share, colour):
-        style = f"width:{120 * share / longest:.1f}px;background:{colour};height:10px;outline:1px solid {INK}"
+        style = f"width:{120 * share / longest:.1f}px;background:{colour};height:10px;outline:1px solid"
         return f'<td style="width:124px"><div style="{style}"></div></td><td style="text-align:right">{share:.1%}</td>'
 
     rows = []

@@ -7,7 +7,7 @@ def scores(table):
     return figure
 """
 
-from functools import wraps
+from functools import partial, wraps
 
 import matplotlib.pyplot as plt
 from matplotlib.colors import LinearSegmentedColormap
@@ -59,7 +59,8 @@ RC = {
 def styled(draw):
     """Decorator of a drawing function: the shared look goes in, a Figure that pyplot no longer holds comes out.
 
-    So a notebook shows the picture once, as the value of its cell, and a loop over pictures fills no memory.
+    So a notebook shows the picture once, as the value of its cell, and a loop over pictures fills no memory. In a live
+    notebook it follows the theme, see `dark`; what batch runs keep is one PNG on white.
 
     Examples
     --------
@@ -76,12 +77,20 @@ def styled(draw):
         before = set(plt.get_fignums())
         try:
             with plt.rc_context(RC):
-                return draw(*args, **kwargs)
+                figure = draw(*args, **kwargs)
+            figure._repr_html_ = partial(_in_both_themes, figure)  # what JupyterLab shows, if it can, instead of a PNG
+            return figure
         finally:
             for number in set(plt.get_fignums()) - before:
                 plt.close(number)
 
     return drawn
+
+
+def _in_both_themes(figure) -> str | None:
+    from segnet_lab.figures.dark import html  # needs the colours of this module
+
+    return html(figure)
 
 
 def bare(axes, title: str = "") -> None:

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 import ipywidgets
 from IPython.display import display
 
-from segnet_lab._messages import unknown
-from segnet_lab.cli import EXPECTED
+from segnet_lab._messages import EXPECTED, unknown
 from segnet_lab.progress import headless
 from segnet_lab.widgets.pixels import PixelView
 
@@ -25,6 +24,8 @@ class Explorer(ipywidgets.VBox):
         Put the controls beside the pictures instead of above.
     above, below : widgets
         Shown before the controls, and after the pictures.
+    chooses : bool
+        Whether the place matters to `draw`: if not, a click only marks it, and nothing is drawn again.
 
     Attributes
     ----------
@@ -44,16 +45,17 @@ class Explorer(ipywidgets.VBox):
     Explorer of n: PixelView of 5 cells
     """
 
-    def __init__(self, draw: Callable, controls: Mapping, beside: bool = False, above=(), below=()):
-        self.draw, self.controls, self.view, self.scene = draw, dict(controls), PixelView(), None
+    def __init__(self, draw: Callable, controls: Mapping, beside=False, above=(), below=(), chooses=True):
+        self.draw, self.controls, self.view, self.scene = draw, dict(controls), PixelView(chooses=chooses), None
         self._still = False  # while several controls change
         for control in self.controls.values():
             control.observe(self.redraw, "value")
-        self.view.observe(self.redraw, "place")
+        if chooses:
+            self.view.observe(self.redraw, "place")
         row = ipywidgets.Box([*above, *self.controls.values()])
         row.add_class("segnet-controls")
         super().__init__([row, ipywidgets.VBox([self.view, *below])])
-        for name in ["segnet-explorer", *(["segnet-beside"] if beside else [])]:
+        for name in ["segnet-explorer", "segnet-controlled", *(["segnet-beside"] if beside else [])]:
             self.add_class(name)
         self.redraw()
 

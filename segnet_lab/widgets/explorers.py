@@ -14,7 +14,7 @@ import ipywidgets as w
 import numpy as np
 from PIL import Image
 
-from segnet_lab.cli import EXPECTED
+from segnet_lab._messages import EXPECTED
 from segnet_lab.data.images import read_image
 from segnet_lab.figures import balance, compared, inside
 from segnet_lab.figures.pictures import classes
@@ -123,7 +123,7 @@ def explore_uncertainty(model: EncoderDecoder, image, data, most: int = 12) -> E
     def draw(place, count, measure):
         return inside.samples(image, labels[:count], summarise(drawn[:count]), measure, data)
 
-    return Explorer(draw, controls)
+    return Explorer(draw, controls, chooses=False)
 
 
 # ------------------------------------------------------------------------------------- networks beside each other
@@ -156,7 +156,7 @@ def explore_predictions(runs="roadscenes", data=None, images: int = 24) -> Explo
         note = f"Image {number} of {networks.data.split}, number {rank} of {images} from the worst. {scene.note}"
         return scene._replace(note=note)
 
-    return Explorer(draw, controls)
+    return Explorer(draw, controls, chooses=False)
 
 
 @_said_in_the_widget
@@ -182,7 +182,7 @@ def explore_decoders(runs="roadscenes", data=None) -> Explorer:
         judged = {name: networks.judged(name, number) for name in (a, b)}
         return compared.two_predictions(*networks.data[number], a, b, judged, networks.data)
 
-    return Explorer(draw, controls)
+    return Explorer(draw, controls, chooses=False)
 
 
 @_said_in_the_widget
@@ -213,7 +213,7 @@ def explore_own_image(runs="roadscenes", data=None) -> Explorer:
 
     sizes = sorted({48, 64, 96, 128, 192, 256, 360, height})
     rows = w.Dropdown(options=sizes, value=height, description="rows")
-    explorer = Explorer(draw, {"rows": rows}, above=[picker])
+    explorer = Explorer(draw, {"rows": rows}, above=[picker], chooses=False)
     picker.observe(explorer.redraw, "picture")
     return explorer
 
@@ -257,7 +257,7 @@ def explore_boundary_f1(target, data, predictions: Mapping | None = None) -> Exp
         tolerance = pixels if pixels >= 1 else 0  # no two pixels lie less than 1 apart; below 1 would mean a share
         return compared.boundaries(examples[prediction], target, cls, data, tolerance, matching)
 
-    return Explorer(draw, controls)
+    return Explorer(draw, controls, chooses=False)
 
 
 @_said_in_the_widget
@@ -292,7 +292,7 @@ def explore_class_balance(data, counts: ClassCounts | None = None) -> Explorer:
         if change["new"] != OWN:
             explorer.set(**dict(zip(dials, dialled[change["new"]], strict=True)))
 
-    explorer = Explorer(draw, {"number": number, **dials}, beside=True, above=[preset], below=[bars])
+    explorer = Explorer(draw, {"number": number, **dials}, beside=True, above=[preset], below=[bars], chooses=False)
     preset.observe(take, "value")
     return explorer
 

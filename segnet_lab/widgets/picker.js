@@ -3,17 +3,6 @@
 
 export const MEGAPIXELS = 64, LONGEST = 640;
 
-function h(tag, attributes = {}, ...children) {
-  const el = document.createElement(tag);
-  el.setAttribute("data-lm-suppress-shortcuts", ""); // or an x typed here cuts JupyterLab's notebook cell
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
-    else el.setAttribute(name, value);
-  }
-  el.append(...children);
-  return el;
-}
-
 /** An image or a video frame as PNG, shrunk to LONGEST. */
 async function shrink(source, width, height) {
   const share = Math.min(1, LONGEST / Math.max(width, height));

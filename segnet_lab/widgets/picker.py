@@ -1,13 +1,12 @@
 """A picture of one's own, from disk or from the camera."""
 
 from io import BytesIO
-from pathlib import Path
 
 import anywidget
 import traitlets as t
 from PIL import Image, UnidentifiedImageError
 
-HERE = Path(__file__).parent
+from segnet_lab.widgets.sources import script, style
 
 
 class ImagePicker(anywidget.AnyWidget):
@@ -29,8 +28,8 @@ class ImagePicker(anywidget.AnyWidget):
     (b'', True)
     """
 
-    _esm = HERE / "picker.js"
-    _css = HERE / "pixels.css"
+    _esm = script("picker.js")
+    _css = style("pixels.css")
 
     picture = t.CBytes().tag(sync=True)  # the page sends a memoryview
     name = t.Unicode().tag(sync=True)

@@ -4,22 +4,8 @@
 const ZOOMS = [1, 2, 4, 8];
 const KEYS = 12; // a scale with more names than this is read by pointing at it
 const CLASSES = 99; // a scale with more names is one of numbers
-const PATIENCE = 4000; // ms until we say that Python does not answer
-const LOST = "Python does not answer: the kernel is busy, or it was restarted or lost. The pictures stay as they are; " +
-  "if this message stays too, run the cell again.";
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-function h(tag, attributes = {}, ...children) {
-  const el = document.createElement(tag);
-  el.setAttribute("data-lm-suppress-shortcuts", ""); // or an x typed here cuts JupyterLab's notebook cell
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
-    else el.setAttribute(name, value);
-  }
-  el.append(...children);
-  return el;
-}
-const tell = (el, text) => { if (el.textContent !== text) el.textContent = text; };
 const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 const clamp = (n, length) => Math.min(length - 1, Math.max(0, n));
 
@@ -93,31 +79,6 @@ function legend(given) {
   return [...scales.values()].map(({ names, palette }) => h("p", {}, ...names.map((name, n) => key(palette, name, n)).filter(Boolean)));
 }
 
-/** After each touch of the widget or of the controls beside it, ask Python for a sign of life. */
-function watch_kernel(model, root, say) {
-  let waiting = 0;
-  const calm = () => { clearTimeout(waiting); waiting = 0; };
-  const lost = () => { calm(); say(LOST); };
-  const ask = ({ target }) => {
-    if (waiting || !(root.closest(".segnet-explorer") ?? root).contains(target)) return;
-    waiting = setTimeout(lost, PATIENCE);
-    try { Promise.resolve(model.send({ ping: 1 })).catch(lost); } catch { lost(); }
-  };
-  const heard = (message) => {
-    if (!message?.pong) return;
-    calm();
-    say("");
-  };
-  const events = ["pointerup", "keydown", "change"];
-  events.forEach((name) => document.addEventListener(name, ask, true));
-  model.on("msg:custom", heard);
-  return () => {
-    calm();
-    events.forEach((name) => document.removeEventListener(name, ask, true));
-    model.off("msg:custom", heard);
-  };
-}
-
 function render({ model, el }) {
   let pictures = [], size = [1, 1], cursor = null, zoom = 1, origin = [0.5, 0.5], drag = null;
 
@@ -125,13 +86,14 @@ function render({ model, el }) {
   const message = h("p", { class: "message", role: "alert" }), lost = h("p", { class: "message", role: "alert" });
   const note = h("p", { class: "note", "aria-live": "polite" }), reading = h("output", { "aria-live": "polite" });
   const closer = button("+", "zoom in", () => zoom_by(1)), wider = button("−", "zoom out", () => zoom_by(-1));
+  const factor = button("1×", "zoom back to 1×", () => zoom_by(-ZOOMS.length));
   const large = button("Large", "larger pictures and text", () => large.setAttribute("aria-pressed", root.classList.toggle("large")));
   const row = h("div", { class: "pictures", tabindex: 0, role: "application",
     "aria-label": "Pictures of one image: arrow keys move the cursor, Enter chooses the pixel, + and − zoom" });
   const through = h("input", { type: "range", min: 0, max: 100, value: 0, oninput: () => paint(model.get("pictures")) });
   const blend = h("label", {}, "image shows through ", through);
-  const keys = h("div", { class: "legend" }), bar = h("div", { class: "bar" }, reading, blend, h("span", { class: "buttons" }, wider, closer, large));
-  const root = h("div", { class: "segnet-view", role: "group" }, message, lost, note, row, keys, bar);
+  const keys = h("div", { class: "legend" }), tools = h("span", { class: "buttons" }, wider, factor, closer, large);
+  const root = h("div", { class: "segnet-view", role: "group" }, message, lost, h("div", { class: "head" }, note, blend, tools), row, keys, reading);
 
   /** Paint what Python sent; what is on the page already is used again. */
   function draw() {
@@ -144,7 +106,7 @@ function render({ model, el }) {
     const drawn = given.map(({ names }) => names.length <= KEYS && names.join()).join();
     if (drawn !== keys.dataset.of) keys.replaceChildren(...legend(given));
     keys.dataset.of = drawn;
-    bar.hidden = !pictures.length;
+    tools.hidden = reading.hidden = !pictures.length;
     root.style.setProperty("--ratio", size[1] / size[0]);
     if (cursor) cursor = cursor.map((n, axis) => clamp(n, size[axis]));
     say();
@@ -173,7 +135,7 @@ function render({ model, el }) {
     pictures.forEach((picture) => picture.outline(picture.cursor, place));
     const said = place && pictures.map((picture) => [picture.given.title, picture.read(place)])
       .filter(([, name]) => name !== undefined).map(([title, name]) => ` · ${title}: ${name}`).join("");
-    tell(reading, place ? `row ${place[0]}, column ${place[1]}${said}` : "Point at a pixel, or move to one with the arrow keys. A click or Enter chooses it.");
+    tell(reading, place ? `row ${place[0]}, column ${place[1]}${said}` : `Point at a pixel, or move to one with the arrow keys. A click or Enter ${model.get("chooses") ? "chooses it" : "marks it in all pictures"}.`);
   }
   function take(place) {
     point(place);
@@ -189,6 +151,8 @@ function render({ model, el }) {
   }
   function look(at) { // the point of the image, 0..1, that zooming holds fast
     origin = at.map((n) => Math.min(1, Math.max(0, n)));
+    factor.disabled = zoom === 1;
+    tell(factor, `${zoom}×`);
     root.style.setProperty("--zoom", zoom);
     root.style.setProperty("--origin", `${100 * origin[1]}% ${100 * origin[0]}%`);
     row.classList.toggle("zoomed", zoom > 1);
@@ -238,6 +202,7 @@ function render({ model, el }) {
   const each = (act) => Object.entries(listeners).forEach(([names, f]) => names.split(" ").forEach((name) => act(name, f)));
   each((name, f) => model.on(name, f));
   const forget_kernel = watch_kernel(model, root, (text) => tell(lost, text));
+  look(origin);
   draw();
   return () => {
     forget_kernel();

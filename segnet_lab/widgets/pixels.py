@@ -1,11 +1,9 @@
 """Pictures of one image side by side: point at a pixel and all of them say what they hold there; click to choose it."""
 
-from pathlib import Path
-
 import anywidget
 import traitlets as t
 
-HERE = Path(__file__).parent
+from segnet_lab.widgets.sources import script, style
 
 
 class PixelView(anywidget.AnyWidget):
@@ -15,6 +13,8 @@ class PixelView(anywidget.AnyWidget):
     ----------
     place : [row, column] of the image, or []
         What was clicked, or chosen with the arrow keys and Enter. May be set.
+    chooses : bool
+        Whether what is shown depends on the place; else it is only marked.
     message : str
         What went wrong, shown above the pictures; they stay as they were.
 
@@ -27,13 +27,14 @@ class PixelView(anywidget.AnyWidget):
     ([6, 8], '6 rows, 8 columns')
     """
 
-    _esm = HERE / "pixels.js"
-    _css = HERE / "pixels.css"
+    _esm = script("kernel.js", "pixels.js")
+    _css = style("pixels.css")
 
     size = t.List(t.Int(min=1), [1, 1], read_only=True, help="(H, W) of the image").tag(sync=True)
     pictures = t.List(read_only=True, help="as the browser takes them").tag(sync=True)
     note = t.Unicode(read_only=True).tag(sync=True)
     place = t.List(t.Int(min=0), maxlen=2).tag(sync=True)
+    chooses = t.Bool(True).tag(sync=True)
     message = t.Unicode().tag(sync=True)
 
     def __init__(self, **state):

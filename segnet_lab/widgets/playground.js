@@ -242,6 +242,7 @@ export function explain(m, { kind, lane, r, c }) {
 // What a student chooses lives in the widget's model, so Python sees it; see playground.py for the meaning.
 
 const CHOICES = ["values", "decoders", "kernels", "deconvolutions", "step", "code_view", "brush", "storage_size"];
+const UNDONE = ["values", "decoders", "kernels", "deconvolutions"];
 export const SIZES = [4, 16], LARGEST = 1e6;
 const MEGAPIXELS = 64, COARSE = 64; // of a picture: the most that is read, and its shorter side after shrinking
 
@@ -308,17 +309,6 @@ export function parse_number(text) {
 }
 
 // ----------------------------------------------------------------------------------------------------- 3. panels
-
-function h(tag, attributes = {}, ...children) {
-  const el = document.createElement(tag);
-  el.setAttribute("data-lm-suppress-shortcuts", ""); // or an x typed here cuts JupyterLab's notebook cell
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
-    else el.setAttribute(name, value);
-  }
-  el.append(...children);
-  return el;
-}
 
 const VIRIDIS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725"]
   .map((hex) => [0, 2, 4].map((k) => parseInt(hex.slice(k, k + 2), 16)));
@@ -482,6 +472,9 @@ class Picture {
   }
 }
 
+// The room that a row of panels takes, in pixels: between panels, a kernel's menu, the buttons above the codes.
+const SPACES = { roomy: { gap: 26, kernel: 120, codes: 152 }, tight: { gap: 14, kernel: 104, codes: 142 } };
+const LANE = 58, BRUSHES = 130, LEAST = 17, COSY = 22; // a lane without its cells; the smallest cells that can be read, and with ease
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], Home: [0, -99], End: [0, 99] };
 const ARROW = [225, 315, 135, 45]; // code -> degrees that turn an arrow pointing right into its corner
 
@@ -490,14 +483,26 @@ const ARROW = [225, 315, 135, 45]; // code -> degrees that turn an arrow pointin
 function render({ model, el }) {
   let state = {}, maps = null; // what was chosen, and what came out
   let place = null, painting = null, sending = 0; // the cell pointed at, the value being painted, a timer
+  const past = []; // what Undo puts back, a step a change; a stroke of the brush is one change
 
   // State goes through the model, so that all its views, and Python, follow.
   function change(changes) {
+    const before = Object.entries(state).filter(([name]) => name in changes && UNDONE.includes(name));
+    if (before.length && !past.at(-1)?.stroke) past.push({ before: Object.fromEntries(before), stroke: painting !== null });
+    undo.disabled = !past.length;
+    put(changes);
+  }
+  function put(changes) {
     complain("");
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
     model.save_changes(); // at once: the kernel's echo of an older choice would undo one that is not sent yet
     clearTimeout(sending);
     sending = setTimeout(send, 30); // after the frame is painted
+  }
+  function take_back() {
+    const last = past.pop();
+    undo.disabled = !past.length;
+    if (last) put(last.before);
   }
   function send() {
     const { pooled, corners, codes, lanes } = maps, results = { pooled, corners, codes };
@@ -505,7 +510,6 @@ function render({ model, el }) {
     for (const [name, value] of Object.entries(results)) model.set(name, value);
     model.save_changes();
   }
-  const tell = (el, text) => { if (el.textContent !== text) el.textContent = text; }; // the same words need no new layout
   const complain = (message) => tell(notice, message);
   const replace = (list, n, value) => list.map((old, k) => (k === n ? value : old));
   const with_cell = (x, r, c, value) => replace(x, r, replace(x[r], c, value));
@@ -551,10 +555,15 @@ function render({ model, el }) {
     onchange: ({ target }) => type_number(target.value, (brush) => change({ brush })) });
   const code_views = Object.entries({ arrows: "↖\ufe0e", numbers: "3", bits: "11" }).map(([view, sign]) =>
     button(sign, () => change({ code_view: view }), { title: view, "aria-label": view }));
-  const steps = STEPS.map(([name], n) => button(name, () => change({ step: n + 1 })));
+  const go_to = (step) => {
+    change({ step: Math.min(STEPS.length, Math.max(1, step)) });
+    reveal();
+  };
+  const steps = STEPS.map(([name], n) => button(name, () => go_to(n + 1)));
   steps.forEach((step, n) => step.prepend(h("i", {}, n + 1)));
-  const go = (by) => change({ step: Math.min(STEPS.length, Math.max(1, state.step + by)) });
+  const go = (by) => go_to(state.step + by);
   const back = button("‹ Back", () => go(-1)), next = button("Next ›", () => go(1));
+  const undo = button("Undo", take_back, { title: "Ctrl+Z", disabled: "" });
   const large = button("Large", () => {
     large.setAttribute("aria-pressed", root.classList.toggle("large"));
     fit();
@@ -586,7 +595,7 @@ function render({ model, el }) {
         h("p", { class: "score" }, h("span", {}, "remembers ", lane.remembers), h("span", {}, "mean |error| ", lane.mean_error))),
       panel(5, "Upsampled", lane.upsampled.el),
       panel(6, "Kernel 3×3", h("div", { class: "weights" }, lane.preset, lane.kernel.el), lane.learnt),
-      panel(6, ["Dense", lane.added], lane.dense.el), panel(7, "Error, dense − input", lane.error.el));
+      panel(6, ["Dense", lane.added], lane.dense.el), panel(7, ["Error", h("span", { class: "of" }, ", dense − input")], lane.error.el));
     return lane;
   });
   const grids = [input, pooled, codes, packed, ...lanes.flatMap((l) => [l.upsampled, l.kernel, l.deconvolution, l.dense, l.error])];
@@ -595,23 +604,23 @@ function render({ model, el }) {
   const sentence = h("p", { class: "sentence", "aria-live": "polite" }), lesson = h("p", { class: "lesson" });
   const formula = h("output", { class: "formula", "aria-live": "polite" }), notice = h("p", { class: "notice", role: "alert" });
   const counts = h("tbody");
+  const flow = h("div", { class: "flow" },
+    h("div", { class: "source" }, panel(1, "Input", input.el,
+      h("div", { class: "brushes", role: "group", "aria-label": "Brush" }, ...brushes, own_brush), picture.el)),
+    h("div", { class: "memory" }, panel(2, "Pooled", pooled.el),
+      panel(3, ["Codes", h("span", { class: "views", role: "group", "aria-label": "show codes as" }, ...code_views)], codes.el),
+      panel(4, "Packed bytes", packed.el)),
+    h("div", { class: "lanes" }, ...lanes.map((lane) => lane.el)),
+    h("figure", { class: "panel storage", "data-step": 4 },
+      h("figcaption", {}, "To remember ", storage_fields[0], "maps of ", storage_fields[1], "×", storage_fields[2]),
+      h("table", {}, h("thead", {}, h("tr", {}, ...["bytes", "this grid", "these maps", "ratio"].map((text) => h("th", {}, text)))), counts)));
+  const said = h("div", { class: "said" }, sentence, notice, formula);
   const root = h("div", { class: "segnet-playground", role: "group", "aria-label": "Pooling-index playground" },
     h("nav", { class: "steps", "aria-label": "Steps" }, back, h("ol", {}, ...steps.map((step) => h("li", {}, step))), next),
-    sentence,
     h("div", { class: "tools" },
       h("label", {}, "Input", presets), h("label", {}, "size", size_fields[0], "×", size_fields[1]),
-      button("Picture…", () => file_field.click()), file_field, button("Clear", () => draw_preset(() => 0)), large, lesson),
-    notice, formula,
-    h("div", { class: "flow" },
-      h("div", { class: "source" }, panel(1, "Input", input.el,
-        h("div", { class: "brushes", role: "group", "aria-label": "Brush" }, ...brushes, own_brush), picture.el)),
-      h("div", { class: "memory" }, panel(2, "Pooled", pooled.el),
-        panel(3, ["Codes", h("span", { class: "views", role: "group", "aria-label": "show codes as" }, ...code_views)], codes.el),
-        panel(4, "Packed bytes", packed.el)),
-      h("div", { class: "lanes" }, ...lanes.map((lane) => lane.el)),
-      h("figure", { class: "panel storage", "data-step": 4 },
-        h("figcaption", {}, "To remember ", storage_fields[0], "maps of ", storage_fields[1], "×", storage_fields[2]),
-        h("table", {}, h("thead", {}, h("tr", {}, ...["bytes", "this grid", "these maps", "ratio"].map((text) => h("th", {}, text)))), counts))));
+      button("Picture…", () => file_field.click()), file_field, button("Clear", () => draw_preset(() => 0)), undo, large, lesson),
+    said, flow);
 
   /** Compute everything; touch only the cells that changed. */
   function refresh() {
@@ -698,17 +707,45 @@ function render({ model, el }) {
     tell(formula, cell ? explain(maps, to) : "Point at a cell, or move to it with the Tab and arrow keys: its formula stands here.");
   }
 
-  /** The largest cells that fit: all in one row if they stay readable, else the decodings below, else one column. */
+  /** The largest cells that fit: all in one row and in the window if they stay readable, else the lanes below, else one column. */
   function fit() {
-    const cols = state.values[0].length, width = root.clientWidth - 32;
-    const biggest = (needs) => range(33).map((n) => 48 - n).find((cell) => needs(cell) <= width) ?? 0;
-    const lane = (cell) => 3 * cols * cell + Math.max(4 * cell, 120) + 80; // its maps, its kernel, the gaps
-    const memory = (cell) => Math.max(((cols + 1) * cell) / 2, maps.codes.length > 8 ? 270 : 144);
-    const wide = biggest((cell) => lane(cell) + cols * cell + memory(cell) + 62), medium = biggest(lane);
-    const layout = wide >= 23 && !root.classList.contains("large") ? "wide" : medium >= 19 ? "medium" : "narrow";
-    root.dataset.layout = layout;
+    const [rows, cols] = size_of(state.values), width = root.clientWidth - 32;
+    const biggest = (fits) => range(33).map((n) => 48 - n).find(fits) ?? 0;
+    const lane = (cell, gap, kernel) => 3 * cols * cell + Math.max(4 * cell, kernel) + 3 * gap; // its maps, its kernel
+    const memory = (cell, least) => Math.max(((cols + 1) * cell) / 2, maps.codes.length > 8 ? 270 : least);
+    const row = ({ gap, kernel, codes }) => biggest((cell) => Math.max(cols * cell, BRUSHES) + memory(cell, codes) + lane(cell, gap, kernel) + 2 * gap + 10 <= width);
+    const high = biggest((cell) => 2 * (rows * cell + LANE) + 12 <= room()); // both lanes are seen at once
+    const { density, cell: wide } = Object.entries(SPACES).map(([density, space]) => ({ density, cell: Math.min(row(space), Math.max(high, LEAST)) }))
+      .find(({ density, cell }) => cell >= (density === "roomy" ? COSY : LEAST)) ?? {};
+    const medium = Math.min(biggest((cell) => lane(cell, SPACES.roomy.gap, SPACES.roomy.kernel) <= width),
+      Math.max(COSY, Math.floor((room() - LANE) / rows))); // one lane is
+    const narrow = Math.min(48, Math.floor(width / Math.max(cols, 5)));
+    const layout = wide && !root.classList.contains("large") ? "wide" : medium >= 19 ? "medium" : "narrow";
+    Object.assign(root.dataset, { layout, density: layout === "wide" ? density : "roomy" });
     root.style.setProperty("--across", cols);
-    root.style.setProperty("--cell", `${{ wide, medium, narrow: Math.min(48, Math.floor(width / Math.max(cols, 5))) }[layout]}px`);
+    root.style.setProperty("--cell", `${{ wide, medium, narrow }[layout]}px`);
+  }
+
+  /** What scrolls when the page does. */
+  function scroller() {
+    for (let el = root.parentElement; el; el = el.parentElement)
+      if (el.matches(".jp-WindowedPanel-outer") || (el.scrollHeight > el.clientHeight && /auto|scroll/.test(getComputedStyle(el).overflowY))) return el;
+    return document.scrollingElement;
+  }
+  /** Height that is left for the maps, in pixels, once the page is scrolled to the playground. */
+  function room() {
+    const outer = scroller(), top = root.getBoundingClientRect().top, whole = outer === document.scrollingElement;
+    const above = whole ? top + outer.scrollTop : 0; // a page's heading stays in sight
+    return outer.clientHeight - (above < outer.clientHeight / 4 ? above : 0) - (flow.getBoundingClientRect().top - top) - 8;
+  }
+
+  /** Bring what a step is about into sight: both lanes if there is room, else the first, else its panel. */
+  function reveal() {
+    const panel = flow.querySelector(`.panel[data-step="${state.step}"]`), around = [panel.closest(".lanes"), panel.closest(".lane"), panel];
+    const seen = scroller().clientHeight - said.offsetHeight;
+    root.style.setProperty("--said", `${said.offsetHeight}px`);
+    (around.find((el) => el && el.offsetHeight <= seen) ?? panel)
+      .scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   }
 
   // Pointer: paint on the input, type into kernels, point at anything.
@@ -732,7 +769,10 @@ function render({ model, el }) {
   });
   on(input.el, "pointermove", (event) => painting !== null &&
     paint([...(event.getCoalescedEvents?.() ?? []), event].map((e) => input.under(e)?.place).filter(Boolean)));
-  on(input.el, "pointerup pointercancel", () => { painting = null; });
+  on(input.el, "pointerup pointercancel", () => {
+    painting = null;
+    if (past.length) past.at(-1).stroke = false;
+  });
   on(input.el, "contextmenu", (event) => event.preventDefault());
   on(root, "click dblclick", (event) => { // one click into a kernel, two into the input, which is painted
     const cell = event.type === "click" ? cell_at(event) : input.under(event);
@@ -756,8 +796,11 @@ function render({ model, el }) {
   on(root, "keydown", (event) => {
     const cell = cell_at(event), { key } = event, { grid, place: at } = cell ?? {};
     const write = (value) => grid.edit(at.r, at.c, value);
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (key === "PageDown" || key === "PageUp") go(key === "PageDown" ? 1 : -1);
+    if (event.altKey || ((event.ctrlKey || event.metaKey) && key !== "z")) return;
+    if (key === "z" && (event.ctrlKey || event.metaKey)) {
+      if (event.target.matches("input")) return; // it undoes what is typed
+      take_back();
+    } else if (key === "PageDown" || key === "PageUp") go(key === "PageDown" ? 1 : -1);
     else if (cell && MOVES[key]) grid.take_stop(Math.max(0, at.r + MOVES[key][0]), Math.max(0, at.c + MOVES[key][1])).focus();
     else if (!grid?.edit) return;
     else if (/^\d$/.test(key)) write(+key);
@@ -772,6 +815,7 @@ function render({ model, el }) {
 
   el.append(root);
   const events = CHOICES.map((name) => `change:${name}`), watch = new ResizeObserver(fit);
+  window.addEventListener("resize", fit); // a window may change its height alone
   for (const event of events) model.on(event, refresh);
   refresh();
   watch.observe(root);
@@ -779,6 +823,7 @@ function render({ model, el }) {
   return () => {
     clearTimeout(sending);
     watch.disconnect();
+    window.removeEventListener("resize", fit);
     for (const event of events) model.off(event, refresh);
   };
 }

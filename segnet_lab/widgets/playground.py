@@ -12,8 +12,8 @@ import numpy as np
 import traitlets as t
 
 from segnet_lab._messages import unknown
+from segnet_lab.widgets.sources import script, style
 
-HERE = Path(__file__).parent
 DECODERS = (  # how a lane upsamples; the same names as in playground.js
     "pooling_indices",  # SegNet: back to where the maximum was
     "fixed_indices",  # always top-left
@@ -100,8 +100,8 @@ class Playground(anywidget.AnyWidget):
     ValueError: values holds nan at row 0, column 1: give finite numbers up to 1e+06, e.g. through np.nan_to_num
     """
 
-    _esm = HERE / "playground.js"
-    _css = HERE / "playground.css"
+    _esm = script("playground.js")
+    _css = style("playground.css")
 
     values = Map(*SIZES, _THIN_POLE).tag(sync=True)
     decoders = t.List(t.Unicode(), ["pooling_indices", "fixed_indices"]).tag(sync=True)
@@ -180,16 +180,49 @@ def write_playground_html(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(playground_page(), encoding="utf-8")
+    return path
+
+
+def playground_page(
+    title: str = "Pooling-index playground",
+    line: str = "What SegNet's decoder remembers of its encoder: two bits for each 2×2 window.",
+    below: str = "",
+    css: str = "",
+) -> str:
+    """The playground as the text of an HTML page that needs no other file; its address remembers what was chosen.
+
+    Parameters
+    ----------
+    title, line : str
+        The page's title, and what it is about.
+    below : str
+        HTML of what follows the playground.
+    css : str
+        For what follows.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> page = playground_page("Demo", below="<p>seen below</p>")
+    >>> page.index("<h1>Demo</h1>") < page.index('id="playground"') < page.index("seen below")
+    True
+    """
     state = {name: trait.default() for name, trait in Playground.class_traits(sync=True).items() if name in _CHOICES}
-    page = (HERE / "playground.html").read_text(encoding="utf-8")
+    page = (Path(__file__).parent / "playground.html").read_text(encoding="utf-8")
     for mark, text in {
-        "/* css */": (HERE / "playground.css").read_text(encoding="utf-8"),
-        "/* module */": (HERE / "playground.js").read_text(encoding="utf-8"),
+        "/* css */": style("playground.css") + css,
+        "/* module */": script("playground.js"),
         "/* state */": json.dumps(state),
+        "<!-- title -->": title,
+        "<!-- line -->": line,
+        "<!-- below -->": below,
     }.items():
         page = page.replace(mark, text)
-    path.write_text(page, encoding="utf-8")
-    return path
+    return page
 
 
 _CHOICES = ("values", "decoders", "kernels", "deconvolutions", "step", "code_view", "brush", "storage_size")

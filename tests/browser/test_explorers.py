@@ -9,7 +9,7 @@ import pytest
 from conftest import unreadable, write_notebook
 from PIL import Image
 
-from segnet_lab.widgets.pixels import HERE
+from segnet_lab.widgets.sources import script, style
 
 SETUP = """import hashlib, json
 import segnet_lab as sl
@@ -181,6 +181,25 @@ def test_sparse_maps_follow_slider_and_click(notebook):
     seen.is_what_python_drew()
 
 
+TOPS = "els => els.map((el) => Math.round(el.getBoundingClientRect().top))"
+
+
+def test_on_a_small_screen_pictures_stay_in_a_row_and_bars_beside_the_dials(notebook):
+    page = notebook.page
+    page.set_viewport_size({"width": 1366, "height": 768})  # JupyterLab with its side bar open
+    seen = page.locator(".jp-WindowedPanel-outer").bounding_box()
+    for name in ("sparse_maps", "decoders", "predictions", "boundary_f1", "class_balance"):
+        tops = notebook[name].view.locator(".pictures figure").evaluate_all(TOPS)
+        assert len(set(tops)) == 1, (name, tops)
+        root = notebook[name].root
+        root.evaluate("el => el.scrollIntoView()")
+        box = root.bounding_box()
+        assert box["y"] + box["height"] <= seen["y"] + seen["height"], (name, box)
+    bars = notebook["class_balance"].root.locator("table")
+    assert bars.bounding_box()["height"] > 200
+    page.set_viewport_size({"width": 1500, "height": 1000})
+
+
 def test_pointing_says_what_every_picture_holds(notebook):
     seen = notebook["decoders"]
     seen.point(1, (0.9, 0.5))
@@ -190,7 +209,8 @@ def test_pointing_says_what_every_picture_holds(notebook):
     assert f"truth: {truth} · A: segnet basic: " in reading
     assert seen.view.locator(".cursor:visible").count() == 5
     seen.page.mouse.move(5, 5)
-    assert seen.text("output").startswith("Point at a pixel")
+    assert seen.text("output").endswith("A click or Enter marks it in all pictures.")  # these do not depend on it
+    assert notebook["sparse_maps"].text("output").endswith("A click or Enter chooses it.")
 
 
 def test_keyboard_alone(notebook):
@@ -233,8 +253,10 @@ def test_zoom_drag_and_large(notebook):
     seen.page.mouse.up()
     assert origin()[0] > 30
     assert notebook.python("boundary_f1.view.place") == place  # a drag is no click
-    for _ in range(2):
-        seen.view.get_by_label("zoom out").click()
+    reset = seen.view.get_by_label("zoom back to 1×")
+    assert reset.text_content() == "4×"
+    reset.click()
+    assert (style("--zoom"), reset.text_content(), reset.is_disabled()) == ("1", "1×", True)
     seen.point(0, (0.505, 0.505))
     assert seen.text("output").startswith("row 48, column 64")
 
@@ -419,11 +441,9 @@ MODEL = """(state) => {
 }"""
 
 
-def mount(page, module, state):
-    """Show a module in a blank page; its model is `model`, what it returned `end`."""
-    source = (HERE / module).read_text(encoding="utf-8")
-    style = (HERE / "pixels.css").read_text(encoding="utf-8")
-    page.set_content(f"<style>{style}</style><div id=here></div>")
+def mount(page, state, *modules):
+    """Show a widget in a blank page; its model is `model`, what it returned `end`."""
+    page.set_content(f"<style>{style('pixels.css')}</style><div id=here></div>")
     page.evaluate(
         f"""async ({{source, state}}) => {{
         const url = URL.createObjectURL(new Blob([source], {{type: 'text/javascript'}}));
@@ -433,7 +453,7 @@ def mount(page, module, state):
         window.model = ({MODEL})(state);
         window.end = render({{ model, el: document.getElementById('here') }});
         }}""",
-        {"source": source, "state": state},
+        {"source": script(*modules), "state": state},
     )
 
 
@@ -463,7 +483,7 @@ def test_cells_of_every_scale_lie_over_the_same_pixels(page, complaints):
         "message": "",
         "place": [],
     }
-    mount(page, "pixels.js", state)
+    mount(page, state, "kernel.js", "pixels.js")
     boxes = page.locator("canvas").evaluate_all(
         "all => all.map((c) => { const b = c.getBoundingClientRect(); return [b.width, b.height]; })"
     )
@@ -485,7 +505,7 @@ def test_cells_of_every_scale_lie_over_the_same_pixels(page, complaints):
 def test_python_is_asked_for_a_sign_of_life_after_each_touch(page):
     page.clock.install()
     state = {"size": [2, 2], "pictures": [picture("map", [[0, 1], [1, 0]])], "note": "", "message": "", "place": []}
-    mount(page, "pixels.js", state)
+    mount(page, state, "kernel.js", "pixels.js")
     alert = page.get_by_text("Python does not answer")
     page.locator(".frame").click()
     assert page.evaluate("model.sent") == [{"ping": 1}]
@@ -511,7 +531,7 @@ CAMERA = """() => {
 
 def test_a_still_from_the_camera_and_clear_words_without_one(page, complaints, screenshot):
     page.goto("about:blank")
-    mount(page, "picker.js", {"picture": None, "name": ""})
+    mount(page, {"picture": None, "name": ""}, "picker.js")
     message = page.locator(".message")
     assert not page.evaluate("Boolean(navigator.mediaDevices)")  # as on a page that comes over a network without TLS
     page.get_by_role("button", name="Camera").click()

@@ -3,6 +3,8 @@
 import json
 import re
 from functools import partial
+from itertools import pairwise
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from conftest import unreadable, write_notebook
 from PIL import Image
 
 from segnet_lab.pooling import CORNERS, max_pool_2x2, max_unpool_2x2, packed_bytes, unpack
-from segnet_lab.widgets.playground import DECODERS, HERE
+from segnet_lab.widgets.playground import DECODERS
+from segnet_lab.widgets.sources import script
 
 torch.set_num_threads(1)
 
@@ -20,7 +23,7 @@ torch.set_num_threads(1)
 
 # The module by itself, as `await module()` inside page.evaluate.
 MODULE = "const module = () => import(URL.createObjectURL(new Blob([source], {type: 'text/javascript'})));"
-SOURCE = (HERE / "playground.js").read_text(encoding="utf-8")
+SOURCE = script("playground.js")
 BILINEAR = np.outer([0.25, 0.75, 0.75, 0.25], [0.25, 0.75, 0.75, 0.25])
 
 
@@ -429,6 +432,106 @@ def test_touch(browser, playground_page, screenshot):
     context.close()
 
 
+MAPS = ".grid.input, .brushes, .grid.pooled, .grid.codes, .grid.packed, .grid.upsampled, .grid.dense, .grid.error"
+BOXES = """(root, selector) => [...root.querySelectorAll(selector)].map((el) => {
+  const {left, top, right, bottom} = el.getBoundingClientRect();
+  return {name: el.className, left, top, right, bottom};
+})"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), (1366, 650), (1280, 720), (1920, 1080), (1024, 768)])
+def test_painting_and_all_maps_fit_the_window(board, width, height):
+    page = board.page
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(100)  # until it was laid out anew
+    outside = [b for b in board.root.evaluate(BOXES, MAPS) if b["right"] > width or b["bottom"] > height]
+    assert outside == []
+    tops = [{box["top"] for box in lane} for lane in lane_boxes(board, ".grid.upsampled, .grid.dense, .grid.error")]
+    assert [len(top) for top in tops] == [1, 1]  # nothing wraps under another map
+    assert board.cells("input").first.evaluate("el => parseFloat(getComputedStyle(el).fontSize)") >= 9
+
+
+def lane_boxes(board, selector):
+    return [lane.evaluate(BOXES, selector) for lane in board.root.locator(".lane").all()]
+
+
+def test_maps_of_every_size_stay_beside_each_other(board):
+    for rows, columns in ((4, 4), (16, 4), (4, 16), (12, 9)):
+        for name, n in (("rows", rows), ("columns", columns)):
+            board.root.get_by_label(name).first.fill(str(n))
+            board.root.get_by_label(name).first.press("Enter")
+        for lane in lane_boxes(board, ".grid.upsampled, .grid.dense, .grid.error"):
+            assert len({box["top"] for box in lane}) == 1, (rows, columns)
+            assert all(a["right"] < b["left"] for a, b in pairwise(lane))
+            assert lane[-1]["right"] <= 1280
+
+
+@pytest.mark.parametrize("width", [390, 900])
+def test_each_step_brings_its_panel_into_sight(board, width):
+    page = board.page
+    page.set_viewport_size({"width": width, "height": 600})
+    board.press("1 Input")
+    for step in range(2, 8):
+        page.keyboard.press("PageDown")  # a presenter's clicker
+        panel = board.root.locator(f".flow .panel[data-step='{step}']").first
+        top, bottom = panel.evaluate("el => { const b = el.getBoundingClientRect(); return [b.top, b.bottom]; }")
+        said = board.root.locator(".formula").bounding_box()  # on top of what scrolls
+        assert bottom <= 601, step
+        assert top >= said["y"] + said["height"] - 1, step
+
+
+def test_changes_are_taken_back_one_by_one(board):
+    undo, start = board.root.get_by_role("button", name="Undo"), board.grid("input")
+    assert undo.is_disabled()
+    first, last = (board.cells("input").nth(n).bounding_box() for n in (0, 7))
+    mouse = board.page.mouse
+    mouse.move(first["x"] + 9, first["y"] + 9)  # a stroke over eight cells is one change
+    mouse.down()
+    mouse.move(last["x"] + 9, last["y"] + 9, steps=20)
+    mouse.up()
+    stroke = board.grid("input")
+    assert stroke[:8] == [9] * 8
+    board.choose("Decoding B", "bilinear")  # brings another kernel with it
+    board.choose("Input preset", "noise")
+    board.page.keyboard.press("Control+z")
+    assert board.grid("input") == stroke
+    undo.click()
+    assert board.root.get_by_label("Decoding B").input_value() == "fixed_indices"
+    assert board.root.get_by_label("3×3 kernel B", exact=True).input_value() == "copy down"
+    undo.click()
+    assert board.grid("input") == start
+    assert undo.is_disabled()
+
+
+def test_the_address_remembers_what_was_chosen(board):
+    page = board.page
+    board.choose("Input preset", "noise")
+    board.choose("Decoding B", "bilinear")
+    board.press("5 Upsample")
+    shown = board.grid("input")
+    page.wait_for_function("() => location.hash.length > 1")
+    page.wait_for_timeout(400)
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    assert board.grid("input") == shown
+    assert board.root.get_by_label("Decoding B").input_value() == "bilinear"
+    assert board.root.get_attribute("data-step") == "5"
+    board.agrees_with_library()
+    whole = json.loads(unquote(link.partition("#")[2]))
+    for wrong in (
+        "nonsense",
+        {**whole, "step": 12},
+        {**whole, "values": [[1]]},
+        {**whole, "decoders": ["bilinear", "magic"]},
+        {**whole, "kernels": [[[1]], [[1]]]},
+    ):
+        page.goto("about:blank")
+        page.goto(link.partition("#")[0] + "#" + quote(json.dumps(wrong)))
+        assert board.root.get_attribute("data-step") == "7"  # the page as it is without a link
+        assert set(board.grid("input")) == {0, 9}
+
+
 def test_presets_make_their_points(board):
     def show(name):
         board.choose("Input preset", name)
@@ -721,10 +824,28 @@ def choose_theme(page, name, surface):
 
 @pytest.mark.pictures
 def test_in_jupyterlab(lab, page, complaints, tmp_path, screenshot):
-    page.set_viewport_size({"width": 1500, "height": 1000})
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.emulate_media(reduced_motion="reduce")
     lab.open_and_run(page, write_notebook(tmp_path / "playground.ipynb", *CELLS))
     board = Board(page, page.locator(".jp-OutputArea-output"))
     choose_theme(page, "Light", LIGHT)
+    seen = page.locator(".jp-WindowedPanel-outer").evaluate("el => el.getBoundingClientRect().toJSON()")
+    board.root.evaluate("el => el.scrollIntoView()")
+    assert [
+        b for b in board.root.evaluate(BOXES, MAPS) if b["bottom"] > seen["bottom"] or b["right"] > seen["right"]
+    ] == []
+
+    page.set_viewport_size({"width": 1000, "height": 768})  # too narrow for that: a step comes into sight
+    page.locator("[data-layout=narrow]").wait_for()
+    board.press("5 Upsample")
+    page.keyboard.press("PageDown")
+    board.root.get_by_text("A 3×3 kernel fills the gaps").wait_for()
+    panel, said = (board.root.locator(part).first.bounding_box() for part in (".now", ".said"))
+    assert said["y"] == pytest.approx(seen["top"], abs=1)
+    assert said["y"] + said["height"] <= panel["y"]
+    assert panel["y"] + panel["height"] <= seen["bottom"] + 1
+    board.press("7 Compare")
+    page.set_viewport_size({"width": 1500, "height": 1000})
     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
     page.locator("[data-layout=wide]").wait_for()
 

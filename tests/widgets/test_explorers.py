@@ -83,6 +83,19 @@ def test_an_explorer_draws_again_for_every_control_and_place():
         explorer.set(k=1)
 
 
+def test_a_place_that_does_not_matter_draws_nothing_again():
+    calls = []
+
+    def draw(place):
+        calls.append(place)
+        return Scene([numbers("map", np.zeros((2, 2)))])
+
+    explorer = Explorer(draw, {}, chooses=False)
+    explorer.view.place = [1, 1]
+    assert calls == [()]
+    assert not explorer.view.chooses
+
+
 def test_what_cannot_be_drawn_gives_a_message_and_the_picture_stays():
     import ipywidgets
 
@@ -283,15 +296,27 @@ def test_interact_replaces_one_picture_and_says_what_is_wrong(monkeypatch):
     shown = []
     monkeypatch.setattr("segnet_lab.widgets.figure.display", shown.append)
     widgets.interact(bars, n=(1, 4), colour=["red", "blue"])
-    number, colour, message, picture = shown[0].children
-    first = picture.value
-    assert Image.open(io.BytesIO(first)).format == "PNG"
+    number, colour, view = shown[0].children
+
+    def corner():
+        return Image.open(io.BytesIO(view.picture)).convert("RGB").getpixel((1, 1))
+
+    first = view.picture
+    assert (view.alt, corner()) == ("Figure for n 2, colour red", (255, 255, 255))
     colour.value = "blue"
-    assert picture.value != first
-    number.value, before = 3, picture.value
-    assert (message.value, picture.value) == ("three is too many", before)
+    assert view.picture != first
+    number.value, before = 3, view.picture
+    assert (view.message, view.picture) == ("three is too many", before)
     number.value = 4
-    assert message.value == ""
+    assert view.message == ""
+    view.dark = True  # the page says so
+    assert corner() == (22, 25, 30)
+    colour.value = "red"
+    assert corner() == (22, 25, 30)
+    sent = []
+    view.send = sent.append
+    view._handle_custom_msg({"ping": 7}, [])
+    assert sent == [{"pong": 7}]
     monkeypatch.setenv("SEGNET_HEADLESS", "1")
     with pytest.raises(ValueError, match="three is too many"):
         widgets.interact(bars, n=[3])

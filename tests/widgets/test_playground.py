@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from segnet_lab.widgets import Playground, write_playground_html
-from segnet_lab.widgets.playground import DECODERS, HERE
+from segnet_lab.widgets.playground import DECODERS
+from segnet_lab.widgets.sources import script, style
 
 GRID = np.arange(20.0).reshape(4, 5)
 
@@ -79,13 +80,13 @@ def test_the_page_is_one_file_that_names_no_other_place(tmp_path):
 
 
 def test_both_sides_know_the_same_decoders_and_limits():
-    source = (HERE / "playground.js").read_text(encoding="utf-8")
+    source = script("playground.js")
     assert tuple(re.findall(r"^  (\w+): \{ label:", source, re.MULTILINE)) == DECODERS
     assert "SIZES = [4, 16], LARGEST = 1e6" in source
 
 
 def test_source_stays_small_as_every_saved_widget_carries_it():
-    assert sum((HERE / name).stat().st_size for name in ("playground.js", "playground.css")) <= 60_000
+    assert len(script("playground.js")) + len(style("playground.css")) <= 62_000
 
 
 def test_two_playgrounds_do_not_share_state():
