@@ -4,23 +4,28 @@ A card says what the values and colours of a label map mean, which files to expe
 under which licence. Nothing of this stands in the code a second time.
 """
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
-import yaml
 
 from segnet_lab._messages import unknown
+from segnet_lab.data.strict_yaml import read_yaml
 from segnet_lab.folders import shipped
 
 Colour = tuple[int, int, int]
 
 SPLITS = ("train", "val", "test")
+VOID = "Void"  # how the tables of a card call it
+LARGEST = 255  # label maps are uint8
 KEYS = (
-    *("name", "title", "about", "classes", "void", "splits", "layout", "homepage", "download"),
+    *("name", "title", "about", "classes", "void", "ids", "splits", "layout", "homepage", "download"),
     *("fingerprints", "licence", "citation", "expect", "mappings"),
 )
+LABEL_FIELDS = ("class_names", "colours", "void_index", "void_colour", "indices", "indices_by_colour")
 
 
 class Download(NamedTuple):
@@ -54,7 +59,9 @@ class Card:
     colours : tuple of K (R, G, B)
         0..255, all different.
     void_index, void_colour : int, (R, G, B)
-        Pixels that count nowhere; the index is none of 0..K-1 and at most 255.
+        Pixels that count nowhere; the index is K..255, whatever number stands in the files.
+    indices, indices_by_colour : dict
+        Numbers and colours (R, G, B) that a label file may hold -> class index, or the void index.
     splits : dict
         Split -> number of images that it should have, None where nobody knows.
     layout : dict
@@ -72,6 +79,8 @@ class Card:
     >>> card = load_card("camvid")
     >>> card.num_classes, card.class_names[3], card.colours[3], card.void_index
     (11, 'Road', (128, 64, 128), 11)
+    >>> card.indices[3], card.indices_by_colour[(128, 64, 128)]
+    (3, 3)
     >>> card.splits
     {'train': 367, 'val': 101, 'test': 233}
     >>> card.table("camvid32")[(128, 0, 192)]  # the colour of LaneMkgsDriv is Road
@@ -84,6 +93,8 @@ class Card:
     colours: tuple[Colour, ...]
     void_index: int
     void_colour: Colour
+    indices: dict[int, int]
+    indices_by_colour: dict[Colour, int]
     path: Path
     about: str = ""
     homepage: str = ""
@@ -104,16 +115,6 @@ class Card:
     def palette(self) -> np.ndarray:
         """(K, 3) uint8, a new array each time."""
         return np.array(self.colours, np.uint8)
-
-    @property
-    def indices(self) -> dict[int, int]:
-        """Values that a label map of this set may hold: {0: 0, 1: 1, ..., void: void}."""
-        return {i: i for i in (*range(self.num_classes), self.void_index)}
-
-    @property
-    def indices_by_colour(self) -> dict[Colour, int]:
-        """Colours that a coloured label map of this set may hold, and their class."""
-        return {**{c: i for i, c in enumerate(self.colours)}, self.void_colour: self.void_index}
 
     def table(self, name: str) -> dict:
         """A mapping table as {value: class index}; rows that give no value go by their name."""
@@ -139,128 +140,239 @@ def load_card(name: str) -> Card:
     """
     if name not in card_names():
         raise ValueError(unknown("data set", name, card_names()))
-    return read_card(shipped("datasets") / name / "card.yaml")
+    return _read(shipped("datasets") / name / "card.yaml")
 
 
 def read_card(path: str | Path) -> Card:
-    """Read and check a card.yaml.
+    """Read and check the card.yaml of a data set of one's own.
 
     Parameters
     ----------
     path : path to a YAML file
-        `datasets/folder/card.yaml` is an example with every key that a set of one's own needs.
+        In UTF-8, or UTF-16 with its mark. `datasets/folder/card.yaml` is an example with every key that a set of one's
+        own needs.
 
     Raises
     ------
     FileNotFoundError
         There is no such file.
     ValueError
-        The card contradicts itself or lacks something: names the file, the key and what is expected.
+        The card contradicts itself, lacks something or says something that nothing would read: names the file, the key
+        and what is expected.
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     if not path.is_file():
         raise FileNotFoundError(
             f"no card at {path}: copy {shipped('datasets') / 'folder' / 'card.yaml'} there and name your classes in it"
         )
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no valid YAML: {error}") from None
-    try:
-        return _card(content, path)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    card = _read(path)
+    if card.mappings:
+        raise ValueError(
+            f"{path}: `mappings` are tables of the sets that this kit knows, and none is read on a card of one's own: "
+            "say what the numbers in your label files mean under `ids`, such as `ids: {7: "
+            f"{card.class_names[0]}, 0: {VOID}}}`, and give a class of several colours a list of them"
+        )
+    return card
 
 
 # --------------------------------------------------------------------------------------------------
 # From YAML to Card, checking as it goes.
 
 
+def _read(path: Path) -> Card:
+    content = read_yaml(path)
+    try:
+        return _card(content, path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
 def _card(content, path: Path) -> Card:
     _need(isinstance(content, dict), "a card is a list of `key: value` lines", content)
     for key in content:
         _need(key in KEYS, unknown("key", key, KEYS))
-    _need("classes" in content, "`classes` is missing: list them as `- Name: [R, G, B]`")
-
-    name = str(content.get("name", path.parent.name))
-    classes, colours, void_index, void_colour = _classes(content)
-    splits = content.get("splits") or dict.fromkeys(SPLITS)
-    for split, images in splits.items():
-        _need(split in SPLITS, unknown("split", split, SPLITS))
-        _need(images is None or (isinstance(images, int) and images >= 0), f"splits: {split} is a number", images)
+    labels = _labels(content)
+    name = _text(content, "name") or path.absolute().parent.name
     return Card(
+        **labels,
         name=name,
-        title=str(content.get("title", name)),
-        class_names=classes,
-        colours=colours,
-        void_index=void_index,
-        void_colour=void_colour,
+        title=_text(content, "title") or name,
         path=path,
-        citation=tuple(text.strip() for text in content.get("citation") or ()),
-        splits=splits,
-        layout=content.get("layout") or {},
-        downloads=tuple(_download(entry) for entry in content.get("download") or ()),
-        fingerprints=content.get("fingerprints") or {},
-        mappings={
-            table: tuple(_rows(table, rows, [*classes, "Void"], [*range(len(classes)), void_index]))
-            for table, rows in (content.get("mappings") or {}).items()
-        },
-        **{key: str(content.get(key, "")).strip() for key in ("about", "homepage", "licence", "expect")},
+        citation=_citation(content),
+        splits=_splits(content),
+        layout=_table(content, "layout", "labels: masks"),
+        downloads=tuple(_download(entry) for entry in _list(content, "download", "{url: https://..., file: a.zip}")),
+        fingerprints=_fingerprints(content),
+        mappings=_mappings(content, labels),
+        **{key: _text(content, key) for key in ("about", "homepage", "licence", "expect")},
     )
 
 
-def _classes(content) -> tuple[tuple[str, ...], tuple[Colour, ...], int, Colour]:
-    if isinstance(content["classes"], str):  # the classes of another card
+def _labels(content) -> dict:
+    """What numbers and colours mean: the fields of a Card from `class_names` to `indices_by_colour`."""
+    _need("classes" in content, "`classes` is missing: list them as `- Name: [R, G, B]`")
+    if isinstance(content["classes"], str):  # the classes of another card, and its void unless this one has its own
         other = load_card(content["classes"])
-        return other.class_names, other.colours, other.void_index, other.void_colour
+        if not {"void", "ids"} & content.keys():
+            return {field: getattr(other, field) for field in LABEL_FIELDS}
+        names = other.class_names
+        colours = [[c for c, index in other.indices_by_colour.items() if index == i] for i in range(len(names))]
+        void = content.get("void", {"index": other.void_index, "colour": list(other.void_colour)})
+    else:
+        names, colours = _classes(content["classes"])
+        void = content.get("void")
+    number, void_colours = _void(void)
+    void_index = max(number, len(names))  # number 0, or one of `ids`, is no class either
+    every = [*zip(colours, range(len(names)), strict=True), (void_colours, void_index)]
+    flat = [colour for some, _ in every for colour in some]
+    _need(len(set(flat)) == len(flat), "two classes, or a class and void, have the same colour", _twice(flat))
+    return {
+        "class_names": tuple(names),
+        "colours": tuple(some[0] for some in colours),
+        "void_index": void_index,
+        "void_colour": void_colours[0],
+        "indices": _numbers(content, names, number, void_index),
+        "indices_by_colour": {colour: index for some, index in every for colour in some},
+    }
+
+
+def _classes(entries) -> tuple[list[str], list[list[Colour]]]:
     names, colours = [], []
-    for entry in content["classes"] or ():
+    _need(isinstance(entries, list | None), "`classes` is a list of `- Name: [R, G, B]`", entries)
+    for entry in entries or ():
         _need(isinstance(entry, dict) and len(entry) == 1, "a class is `- Name: [R, G, B]`", entry)
         ((name, colour),) = entry.items()
-        _need(isinstance(name, str), "a class name is text; put quotes around it", name)
+        _need(isinstance(name, str) and name.strip(), "a class name is text; put quotes around it", name)
+        _need(name.lower() != VOID.lower(), "void is no class: say its number and colour under `void`", name)
         names.append(name)
-        colours.append(_colour(colour, name))
+        colours.append(_colours(colour, name))
     _need(names, "`classes` is empty: list them as `- Name: [R, G, B]`")
     _need(len(set(names)) == len(names), "two classes have the same name", _twice(names))
-    void = content.get("void")
+    _need(len(names) <= LARGEST, f"a label map has room for {LARGEST} classes and void", len(names))
+    return names, colours
+
+
+def _void(void) -> tuple[int, list[Colour]]:
     _need(
         isinstance(void, dict) and {"index", "colour"} == void.keys(),
         "`void: {index: 255, colour: [0, 0, 0]}` is needed: what unlabelled pixels hold",
         void,
     )
-    index = void["index"]
-    _need(
-        isinstance(index, int) and len(names) <= index <= 255,
-        f"void: the index is {len(names)} to 255, above the {len(names)} classes",
-        index,
-    )
-    colour = _colour(void["colour"], "void")
-    every = [*colours, colour]
-    _need(len(set(every)) == len(every), "two classes, or a class and void, have the same colour", _twice(every))
-    return tuple(names), tuple(colours), index, colour
+    _need(_is_number(void["index"], 0, LARGEST), f"void: the index is a number, 0 to {LARGEST}", void["index"])
+    return void["index"], _colours(void["colour"], "void")
+
+
+def _numbers(content, names, number: int, void_index: int) -> dict[int, int]:
+    """{number in a file: class index}: in the order of the classes, unless `ids` says otherwise."""
+    if "ids" not in content:
+        _need(
+            number == 0 or number >= len(names),
+            f"void: the index is {len(names)} to {LARGEST}, above the {len(names)} classes, or 0 where the classes "
+            "begin at 1 (for other numbers, write a table `ids`)",
+            number,
+        )
+        first = 1 if number == 0 else 0
+        return {**{first + i: i for i in range(len(names))}, number: void_index}
+    ids = _table(content, "ids", f"7: {names[0]}")
+    index = {**{name: i for i, name in enumerate(names)}, VOID: void_index}
+    for key, name in ids.items():
+        _need(_is_number(key), "ids: in front of a class stands its number in the label files", key)
+        _need(isinstance(name, str) and name in index, "ids: " + unknown("class", name, index))
+    _need(ids, "`ids` is empty: write a line `7: Road` for each number in the label files, or leave it out")
+    _need(ids.get(number, VOID) == VOID, f"void has the index {number}, but `ids` calls it", ids.get(number))
+    return {**{key: index[name] for key, name in ids.items()}, number: void_index}
+
+
+def _colours(value, what) -> list[Colour]:
+    """One colour, or several of which the first is drawn."""
+    several = isinstance(value, list) and value and all(isinstance(v, list) for v in value)
+    return [_colour(v, what) for v in (value if several else [value])]
 
 
 def _colour(value, what) -> Colour:
-    ok = isinstance(value, list) and len(value) == 3 and all(isinstance(v, int) and 0 <= v <= 255 for v in value)
+    ok = isinstance(value, list) and len(value) == 3 and all(_is_number(v, 0, 255) for v in value)
     _need(ok, f"the colour of {what} is three numbers [R, G, B], each 0 to 255", value)
     return tuple(value)
 
 
+def _splits(content) -> dict:
+    splits = _table(content, "splits", "train: 80")
+    for split, images in splits.items():
+        _need(split in SPLITS, unknown("split", split, SPLITS))
+        _need(images is None or _is_number(images, 0), f"splits: {split} is a number", images)
+    return splits or dict.fromkeys(SPLITS)
+
+
 def _download(entry) -> Download:
-    for key in entry:
+    _need(isinstance(entry, dict), "a download is `{url: https://..., file: a.zip}`", entry)
+    for key, value in entry.items():
         _need(key in Download._fields, "download: " + unknown("key", key, Download._fields))
+        _need(isinstance(value, str), f"download: {key} is text", value)
     _need({"url", "file"} <= entry.keys(), "download: `url` and `file` are needed", entry)
+    for key in ("file", "to"):
+        below = PurePosixPath(entry.get(key, "."))
+        _need(not below.is_absolute() and ".." not in below.parts, f"download: {key} stays below the root", str(below))
     return Download(**entry)
 
 
-def _rows(table, rows, names, indices):
-    index = dict(zip(names, indices, strict=True))
+def _fingerprints(content) -> dict[str, str]:
+    fingerprints = _table(content, "fingerprints", "train: SHA-256 of its labels")
+    for split, value in fingerprints.items():
+        _need(split in SPLITS, "fingerprints: " + unknown("split", split, SPLITS))
+        _need(isinstance(value, str), f"fingerprints: {split} is text", value)
+    return fingerprints
+
+
+def _citation(content) -> tuple[str, ...]:
+    one = content.get("citation")
+    entries = [one] if isinstance(one, str) else _list(content, "citation", "texts")
+    for entry in entries:
+        _need(isinstance(entry, str), "citation: each is text", entry)
+    return tuple(entry.strip() for entry in entries)
+
+
+def _mappings(content, labels) -> dict[str, tuple[Row, ...]]:
+    index = {**{name: i for i, name in enumerate(labels["class_names"])}, VOID: labels["void_index"]}
+    tables = _table(content, "mappings", "table: [{from: name, value: 7, to: Class}]")
+    return {table: tuple(_rows(f"mappings: {table}", rows, index)) for table, rows in tables.items()}
+
+
+def _rows(table, rows, index) -> Iterator[Row]:
+    _need(isinstance(rows, list), f"{table} is a list", rows)
     for row in rows:
-        _need(row["to"] in names, f"mappings: {table}: " + unknown("class", row["to"], names))
-        sources = row["from"] if isinstance(row["from"], list) else [row["from"]]
+        ok = isinstance(row, dict) and {"from", "to"} <= row.keys() <= {"from", "value", "to"}
+        _need(ok, f"{table}: a row is {{from: name, value: number or colour, to: class}}", row)
+        _need(isinstance(row["to"], str) and row["to"] in index, f"{table}: " + unknown("class", row["to"], index))
         value = row.get("value")
-        for source in sources:
-            yield Row(source, _colour(value, source) if isinstance(value, list) else value, index[row["to"]])
+        _need(value is None or isinstance(value, list) or _is_number(value), f"{table}: a value is a number", value)
+        value = _colour(value, row["from"]) if isinstance(value, list) else value
+        for source in row["from"] if isinstance(row["from"], list) else [row["from"]]:
+            _need(isinstance(source, str), f"{table}: a name is text; put quotes around it", source)
+            yield Row(source, value, index[row["to"]])
+
+
+def _text(content, key) -> str:
+    value = content.get(key)
+    ok = value is None or (isinstance(value, str | int | float) and not isinstance(value, bool))
+    _need(ok, f"{key} is text; put quotes around it", value)
+    return "" if value is None else str(value).strip()
+
+
+def _table(content, key, example) -> dict:
+    value = content.get(key)
+    _need(isinstance(value, dict | None), f"{key} is a table such as `{key}: {{{example}}}`", value)
+    return value or {}
+
+
+def _list(content, key, example) -> list:
+    value = content.get(key)
+    _need(isinstance(value, list | None), f"{key} is a list of {example}", value)
+    return value or []
+
+
+def _is_number(value, least=-(2**31), most=2**32 - 1) -> bool:
+    """A whole number in the range; `yes` is none, though Python counts it as 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _twice(values):

@@ -1,17 +1,16 @@
-"""Reading images and label maps of any kind, and saying clearly what is wrong with the others."""
+"""Reading images of any kind, and saying clearly what is wrong with the others."""
 
-import struct
+import os
 import warnings
-import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from segnet_lab.data.cards import Card
-
+DTYPES = (torch.uint8, torch.uint16, torch.bool, torch.float16, torch.bfloat16, torch.float32, torch.float64)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 
 
@@ -56,110 +55,47 @@ def read_rgb(path: str | Path) -> np.ndarray:
     return np.round(_unit(pixels, path) * 255).astype(np.uint8)
 
 
-def read_label(path: str | Path, card: Card) -> np.ndarray:
-    """A label map, checked against the card of its data set.
-
-    Parameters
-    ----------
-    path : str or Path
-        A grey PNG, 8 or 16 bit, or one with a palette: its numbers are the classes. Or a colour PNG: its colours are
-        those of the card; alpha is dropped. JPEG changes values and is refused.
-    card : Card
-
-    Returns
-    -------
-    label : array, uint8, (H, W)
-        0..K-1, or the void index.
-
-    Raises
-    ------
-    FileNotFoundError
-    ValueError
-        A value or colour that is not on the card: names the file, the value and the first pixel that holds it.
-    """
-    values = read_label_values(path)
-    return translate(values, card.indices if values.ndim == 2 else card.indices_by_colour, path, card)
-
-
-def read_label_values(path: str | Path) -> np.ndarray:
-    """The numbers (H, W) or the colours (H, W, 3) of a label file, as they stand in it."""
-    if Path(path).suffix.lower() in (".jpg", ".jpeg", ".webp"):
-        raise ValueError(
-            f"{path}: {Path(path).suffix} changes pixel values, so it cannot hold labels; save them as PNG"
-        )
-    image = open_image(path)
-    if image.mode in ("RGBA", "RGB", "CMYK", "YCbCr"):
-        return np.asarray(image.convert("RGB"))
-    values = np.asarray(image.getchannel(0) if image.mode == "LA" else image)
-    return values.astype(np.uint8) if values.dtype == bool else values
-
-
-def translate(values: np.ndarray, table: dict, path: str | Path, card: Card) -> np.ndarray:
-    """Turn the numbers or colours of a label file into class indices.
-
-    Parameters
-    ----------
-    values : array, (H, W) of any integer, or (H, W, 3) uint8
-    table : dict
-        Number, or colour (R, G, B), to class index 0..255.
-    path : str or Path
-        Named in the error.
-    card : Card
-        Named in the error.
-
-    Returns
-    -------
-    label : array, uint8, (H, W)
-
-    Raises
-    ------
-    ValueError
-        A value that is not in the table, never silently a class.
-
-    Examples
-    --------
-    >>> from segnet_lab.data.cards import load_card
-    >>> colours = np.array([[[128, 64, 128], [0, 0, 0]]], np.uint8)
-    >>> card = load_card("camvid")
-    >>> translate(colours, card.indices_by_colour, "a.png", card)  # Road, void
-    array([[ 3, 11]], dtype=uint8)
-    """
-    if values.ndim == 3:
-        numbers, keys = _code(values), [_code(np.array(colour)) for colour in table]
-    else:
-        numbers, keys = values, list(table)
-    keys = np.array(keys, np.int64)
-    order = keys.argsort()
-    place = np.searchsorted(keys[order], numbers).clip(max=len(keys) - 1)
-    wrong = keys[order][place] != numbers
-    if wrong.any():
-        raise ValueError(_unknown_label(values, wrong, table, path, card))
-    return np.array(list(table.values()), np.uint8)[order][place]
-
-
-def open_image(source) -> Image.Image:
+def open_image(source, before=None) -> Image.Image:
     """A PIL image, decoded, upright.
+
+    Parameters
+    ----------
+    source : str or Path
+        `~` is your home folder.
+    before : callable, optional
+        Called with the image before it is decoded.
 
     Raises
     ------
     FileNotFoundError, ValueError
         No such file; a file that is damaged, no image, or larger than PIL's limit `Image.MAX_IMAGE_PIXELS`.
     """
-    path = Path(source)
+    path = Path(os.path.expanduser(source))
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}" + (": this is a folder" if path.is_dir() else ""))
-    try:
-        with warnings.catch_warnings():
+    with path.open("rb") as file:  # by its name, Pillow would map a TIFF into memory and turn it on its side wrongly
+        with errors_of(path), warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _check_area refuses what it warns of
-            image = Image.open(path)
-        with image:
-            _check_area(image.size, path)
+            image = Image.open(file)
+        _check_area(image.size, path)
+        if before:
+            before(image)
+        with errors_of(path):
             image.load()
             return ImageOps.exif_transpose(image)
+
+
+@contextmanager
+def errors_of(path):
+    """Whatever Pillow's readers raise, as a ValueError that names the file."""
+    try:
+        yield
     except Image.DecompressionBombError as error:
         raise ValueError(_too_large(path, error)) from None
-    except (OSError, SyntaxError, EOFError, struct.error, zlib.error) as error:
-        raise ValueError(f"{path} is damaged or no image ({error}): get it again, or take it out of the set") from None
+    except UnidentifiedImageError:
+        raise ValueError(_damaged(path, "of no kind that is known here")) from None
+    except Exception as error:  # damaged bytes raise any kind: OSError, SyntaxError, struct.error, AssertionError, ...
+        raise ValueError(_damaged(path, str(error) or type(error).__name__)) from None
 
 
 # --------------------------------------------------------------------------------------------------
@@ -170,10 +106,11 @@ def _unit(source, name="the image") -> np.ndarray:
     if isinstance(source, str | Path):
         source, name = open_image(source), source
     if isinstance(source, Image.Image):
-        source = _pixels(ImageOps.exif_transpose(source), name)
+        with errors_of(name):
+            source = ImageOps.exif_transpose(source)
+        source = _pixels(source, name)
     if isinstance(source, Tensor):
-        source = source.detach().cpu()
-        source = (source.float() if source.dtype == torch.bfloat16 else source).numpy()
+        source = _array(source, name)
         form, pixels = "(H, W) or (1, 3 or 4, H, W)", np.moveaxis(source, 0, -1) if source.ndim == 3 else source
     else:
         form, pixels = "(H, W) or (H, W, 1, 3 or 4)", np.asarray(source)
@@ -188,6 +125,15 @@ def _unit(source, name="the image") -> np.ndarray:
         alpha = x[..., 3:]
         x = x[..., :3] * alpha + (1 - alpha)
     return np.broadcast_to(x, (*x.shape[:2], 3))
+
+
+def _array(x: Tensor, name) -> np.ndarray:
+    if x.layout != torch.strided or x.is_meta or x.dtype not in DTYPES:
+        form = "no values (meta)" if x.is_meta else str(x.dtype if x.layout == torch.strided else x.layout)
+        known = ", ".join(map(str, DTYPES))
+        raise ValueError(f"{name} is a tensor with {form}: give a dense one of {known}".replace("torch.", ""))
+    x = x.detach().cpu()
+    return (x.float() if x.dtype == torch.bfloat16 else x).numpy()
 
 
 def _scaled(x: np.ndarray, name) -> np.ndarray:
@@ -220,42 +166,13 @@ def _pixels(image: Image.Image, name) -> np.ndarray:
     return np.array(image.convert("RGB"))
 
 
-def _code(colours: np.ndarray) -> np.ndarray:
-    """Each colour (..., 3) as one number."""
-    r, g, b = np.moveaxis(colours.astype(np.int64), -1, 0)
-    return (r << 16) | (g << 8) | b
-
-
-def _unknown_label(values, wrong, table, path, card) -> str:
-    row, column = (int(i) for i in np.argwhere(wrong)[0])
-    value = values[row, column].tolist()
-    here = f"at row {row}, column {column} ({int(wrong.sum())} such pixels)"
-    if values.ndim == 3:
-        near = min(table, key=lambda c: sum((a - b) ** 2 for a, b in zip(c, value, strict=True)))
-        return (
-            f"{path}: colour {tuple(value)} {here} is none of the {len(table)} on the card of {card.title}; the "
-            f"nearest is {near}. If the file was resized, take the original; else add the class to {card.path}"
-        )
-    known, void = (
-        ", ".join(_ranges(sorted(numbers)))
-        for numbers in (table, [number for number, c in table.items() if c == card.void_index])
-    )
-    return (
-        f"{path}: label value {value} {here} is not on the card of {card.title}, which knows {known} "
-        f"(void: {void}). Correct the file, or name the class in {card.path}"
-    )
-
-
-def _ranges(numbers: list[int]) -> list[str]:
-    """[0, 1, 2, 5] -> ['0 to 2', '5']"""
-    starts = [n for n in numbers if n - 1 not in numbers]
-    ends = [n for n in numbers if n + 1 not in numbers]
-    return [f"{a} to {b}" if b > a else str(a) for a, b in zip(starts, ends, strict=True)]
-
-
 def _check_area(size, path):
     if Image.MAX_IMAGE_PIXELS and size[0] * size[1] > Image.MAX_IMAGE_PIXELS:
         raise ValueError(_too_large(path, f"{size[1]} x {size[0]} pixels"))
+
+
+def _damaged(path, what) -> str:
+    return f"{path} is damaged or no image ({what}): get it again, or save it as PNG or JPEG"
 
 
 def _too_large(path, what) -> str:

@@ -130,7 +130,7 @@ def test_a_small_card_is_enough(trees):
         (GOOD.replace("[1, 2, 3]", "[1, 2, 300]"), "the colour of Road is three numbers"),
         (GOOD.replace("[1, 2, 3]", "[0, 0, 0]"), r"same colour; this one says \(0, 0, 0\)"),
         (GOOD.replace("void", "# void"), "`void: {index: 255, colour: \\[0, 0, 0\\]}` is needed"),
-        (GOOD.replace("255", "1"), "void: the index is 2 to 255, above the 2 classes; this one says 1"),
+        (GOOD.replace("255", "1"), "void: the index is 2 to 255, above the 2 classes, or 0 where the classes begin at 1"),
         (GOOD + "splits: {trian: 3}", "unknown split 'trian'. Did you mean 'train'?"),
         (GOOD + "splits: {train: many}", "train is a number; this one says 'many'"),
         (GOOD + "download: [{url: x, fil: y}]", "unknown key 'fil'. Did you mean 'file'?"),

@@ -1,0 +1,179 @@
+"""Label files: the numbers and colours that stand in them, however they are stored, and the classes that these mean."""
+
+from pathlib import Path
+
+import numpy as np
+
+from segnet_lab.data.cards import Card, Colour
+from segnet_lab.data.stored import read_stored
+
+GREYS = np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1)
+
+
+def read_label(path: str | Path, card: Card, numbers: dict | None = None, colours: dict | None = None) -> np.ndarray:
+    """A label map, checked against the card of its data set.
+
+    Parameters
+    ----------
+    path : str or Path
+        PNG, TIFF, BMP, GIF, PGM or PPM, turned upright as images are; alpha is dropped.
+
+        - Grey of 1 to 32 bits: the numbers that stand in the file, so that 2 of 0..15 is 2.
+        - RGB, also with 16 bits a channel if these hold 8-bit colours: its colours. Where every pixel is grey, and not
+          of a colour of the card, the grey values are numbers.
+        - With a palette: by colour if all colours in use are the card's, else by number.
+    card : Card
+    numbers, colours : dict, optional
+        Number, or colour (R, G, B), to class index; those of the card unless given. `{}` allows none.
+
+    Returns
+    -------
+    label : array, uint8, (H, W)
+        0..K-1, or the void index.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        A number or colour that is not on the card: names the file, the value and the first pixel that holds it.
+        A file that by colour and by number means different classes. A file that does not keep values exactly (JPEG,
+        WebP, floats), or holds several pictures.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from segnet_lab.data.cards import load_card
+    >>> path = getfixture("tmp_path") / "a.png"
+    >>> Image.fromarray(np.array([[0, 3, 11]], np.uint8)).save(path)
+    >>> read_label(path, load_card("camvid"))  # Sky, Road, void
+    array([[ 0,  3, 11]], dtype=uint8)
+    """
+    numbers = card.indices if numbers is None else numbers
+    colours = card.indices_by_colour if colours is None else colours
+    pixels, palette = read_stored(path)
+    if palette is not None:
+        return _by_colour_or_number(pixels, palette, True, numbers, colours, path, card)
+    if pixels.ndim == 3 and (pixels == pixels[..., :1]).all():
+        return _by_colour_or_number(pixels[..., 0], GREYS, False, numbers, colours, path, card)
+    return translate(pixels, numbers if pixels.ndim == 2 else colours, path, card)
+
+
+def translate(values: np.ndarray, table: dict, path: str | Path, card: Card) -> np.ndarray:
+    """Turn the numbers or colours of a label file into class indices.
+
+    Parameters
+    ----------
+    values : array, (H, W) of any integer, or (H, W, 3) uint8
+    table : dict
+        Number, or colour (R, G, B), to class index 0..255.
+    path : str or Path
+        Named in the error.
+    card : Card
+        Named in the error.
+
+    Returns
+    -------
+    label : array, uint8, (H, W)
+
+    Raises
+    ------
+    ValueError
+        A value that is not in the table, never silently a class.
+
+    Examples
+    --------
+    >>> from segnet_lab.data.cards import load_card
+    >>> colours = np.array([[[128, 64, 128], [0, 0, 0]]], np.uint8)
+    >>> card = load_card("camvid")
+    >>> translate(colours, card.indices_by_colour, "a.png", card)  # Road, void
+    array([[ 3, 11]], dtype=uint8)
+    """
+    if not table:
+        here, there = ("in colour", "are grey numbers") if values.ndim == 3 else ("grey", "are in colour (RGB)")
+        raise ValueError(f"{path} is {here}, but the labels of {card.title} {there}")
+    if values.ndim == 3:
+        numbers, keys = _code(values), [_code(np.array(colour)) for colour in table]
+    else:
+        numbers, keys = values, list(table)
+    keys = np.array(keys, np.int64)
+    order = keys.argsort()
+    place = np.searchsorted(keys[order], numbers).clip(max=len(keys) - 1)
+    wrong = keys[order][place] != numbers
+    if wrong.any():
+        raise ValueError(_unknown_label(values, wrong, table, path, card))
+    return np.array(list(table.values()), np.uint8)[order][place]
+
+
+# --------------------------------------------------------------------------------------------------
+# Files that give each pixel a number and a colour.
+
+
+def _by_colour_or_number(pixels, palette, indexed: bool, numbers, colours, path, card: Card) -> np.ndarray:
+    """A label map with a palette, or (not `indexed`) grey in RGB, whose numbers are its grey values."""
+    shown = {n: tuple(palette[n].tolist()) for n in np.unique(pixels).tolist()}
+    readings = {"colour": {n: colours[c] for n, c in shown.items() if c in colours}}
+    if indexed:
+        readings["palette number"] = {n: numbers[n] for n in shown if n in numbers}
+    greys = {n: c[0] for n, c in shown.items() if len(set(c)) == 1}
+    if not set(greys.values()) <= {0, 255}:  # black and white alone do not look like numbers
+        readings["grey value"] = {n: numbers[v] for n, v in greys.items() if v in numbers}
+
+    whole = {what: reading for what, reading in readings.items() if len(reading) == len(shown)}
+    classes = {n: index for n, index in readings["colour"].items() if index != card.void_index}
+    if not indexed and "colour" in whole and not classes:
+        return translate(pixels, whole["colour"], path, card)  # an RGB file of void's colour: nothing is labelled
+    if whole:
+        # Void is mostly black, with which any palette may begin: where other colours are no card's, it says nothing.
+        _check_same(shown, {"colour": classes, **whole}, path, card)
+        return translate(pixels, next(iter(whole.values())), path, card)
+    if indexed and not classes:
+        return translate(pixels, numbers, path, card)
+    return translate(palette[pixels], colours, path, card)
+
+
+def _check_same(shown: dict[int, Colour], readings: dict[str, dict[int, int]], path, card: Card) -> None:
+    names = [*card.class_names, *["void"] * 256]
+    for n, colour in shown.items():
+        said = {what: reading[n] for what, reading in readings.items() if n in reading}
+        if len(set(said.values())) > 1:
+            values = {"colour": colour, "palette number": n, "grey value": colour[0]}
+            ways = " and ".join(f"{names[index]} by their {what} {values[what]}" for what, index in said.items())
+            raise ValueError(
+                f"{path} can be read in more than one way: some pixels are {ways}. Save it in RGB if the colours are "
+                f"right, in 8-bit grey if the numbers are, or let the colours on {card.path} agree with the numbers"
+            )
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+def _code(colours: np.ndarray) -> np.ndarray:
+    """Each colour (..., 3) as one number."""
+    r, g, b = np.moveaxis(colours.astype(np.int64), -1, 0)
+    return (r << 16) | (g << 8) | b
+
+
+def _unknown_label(values, wrong, table, path, card) -> str:
+    row, column = (int(i) for i in np.argwhere(wrong)[0])
+    value = values[row, column].tolist()
+    here = f"at row {row}, column {column} ({int(wrong.sum())} such pixels)"
+    if values.ndim == 3:
+        near = min(table, key=lambda c: sum((a - b) ** 2 for a, b in zip(c, value, strict=True)))
+        return (
+            f"{path}: colour {tuple(value)} {here} is none of the {len(table)} on the card of {card.title}; the "
+            f"nearest is {near}. If the file was resized, take the original; else add the class to {card.path}"
+        )
+    known, void = (
+        ", ".join(_ranges(numbers)) for numbers in (set(table), {n for n, c in table.items() if c == card.void_index})
+    )
+    return (
+        f"{path}: label value {value} {here} is not on the card of {card.title}, which knows {known} "
+        f"(void: {void}). Correct the file, or say in {card.path} what all the numbers mean, in a table such as "
+        f"`ids: {{{value}: {card.class_names[0]}, 0: Void}}`"
+    )
+
+
+def _ranges(numbers: set[int]) -> list[str]:
+    """{0, 1, 2, 5} -> ['0 to 2', '5']"""
+    starts, ends = (sorted(n for n in numbers if n + step not in numbers) for step in (-1, 1))
+    return [f"{a} to {b}" if b > a else str(a) for a, b in zip(starts, ends, strict=True)]

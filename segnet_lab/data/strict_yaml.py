@@ -1,0 +1,50 @@
+"""YAML without its traps: no key that hides another of the same name, no few lines that grow to gigabytes."""
+
+from pathlib import Path
+
+import yaml
+
+from segnet_lab.data.text import read_text
+
+
+def read_yaml(path: str | Path):
+    r"""What a YAML file says, in plain types.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        Another encoding, no valid YAML, a key that stands twice, an alias: names the file, and the line where known.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "a.yaml"
+    >>> _ = path.write_text("a: [1, 2]\nb: {c: yes}")
+    >>> read_yaml(path)
+    {'a': [1, 2], 'b': {'c': True}}
+    """
+    path = Path(path)
+    loader = _Loader(read_text(path))
+    loader.name = path.name  # in messages
+    try:
+        return loader.get_single_data()
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a 13th month, a number without end
+        raise ValueError(f"{path} is no valid YAML: {error}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):  # nine lines of ten aliases each say a billion things
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are not read: write it out", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node, deep=False):
+        mapping = super().construct_mapping(node, deep)
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node)
+            if key in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key!r} stands twice", problem_mark=key_node.start_mark)
+            seen.add(key)
+        return mapping
