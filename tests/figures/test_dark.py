@@ -29,6 +29,7 @@ def figure():
     right.text(1.5, 1.5, "on the image", ha="center", color=INK)
     keys = [Patch(facecolor=PAPER, label="pale cells"), Patch(facecolor=BLUE, label="blue")]
     drawn.legend(handles=keys, loc="outside lower center")
+    drawn.draw_without_rendering()  # makes the ticks
     return drawn
 
 
