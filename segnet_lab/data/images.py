@@ -78,6 +78,10 @@ def open_image(source, before=None) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _check_area refuses what it warns of
             image = Image.open(file)
         _check_area(image.size, path)
+        with errors_of(path):
+            wrong = _misread(image)
+        if wrong:
+            raise ValueError(f"{path} is a {image.format} {wrong}, which Pillow decodes wrongly: save it as PNG")
         if before:
             before(image)
         with errors_of(path):
@@ -164,6 +168,22 @@ def _pixels(image: Image.Image, name) -> np.ndarray:
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, image.convert("RGBA"))
     return np.array(image.convert("RGB"))
+
+
+def _misread(image: Image.Image) -> str:
+    """What about a file Pillow (13.0) would silently turn into other pixels; empty if nothing."""
+    if image.format == "BMP" and image.mode in ("1", "L"):  # a palette of greys is forgotten, and with it the bits
+        image.fp.seek(14)
+        header = image.fp.read(16)
+        bits = int.from_bytes(header[10:12] if header[0] == 12 else header[14:16], "little")
+        return f"of {bits} bits with a grey palette" if bits != {"1": 1, "L": 8}[image.mode] else ""
+    if image.format == "TIFF":
+        bits, white, planar = (image.tag_v2.get(tag, default) for tag, default in ((258, (1,)), (262, 0), (284, 1)))
+        if max(bits) > 8 and planar == 2 and image.info.get("compression") == "raw":
+            return f"of {max(bits)} bits whose colours lie one after another"
+        if bits == (12,) or (bits == (16,) and white == 0):
+            return f"of {bits[0]} bits" + (" whose white is 0" if white == 0 else "")
+    return ""
 
 
 def _check_area(size, path):

@@ -102,10 +102,8 @@ def _unfit(image: Image.Image) -> str:
         return f"holds {kind}, from which no number or colour can be told exactly: save it as 8-bit grey or RGB"
     if raw in ("1;I", "1;IR") or (tags and tags.get(PHOTOMETRIC, 0) == 0):
         return "stores white as 0, which programs read as 0 or as the largest number: save it as 8-bit grey PNG"
-    if image.mode in COLOUR and raw not in OTHER_BYTES and _is_wide(image, raw):
+    if image.mode in COLOUR and raw not in OTHER_BYTES and _is_wide(image):
         return f"holds {image.format} colours of other than 8 bits a channel: save it with 8, as PNG"
-    if image.format == "BMP" and (image.mode, _bmp_bits(image)) in (("1", 4), ("1", 8), ("L", 1), ("L", 4)):
-        return "is a BMP with a grey palette of a kind that Pillow misreads: save it as PNG"
     return ""
 
 
@@ -116,18 +114,12 @@ def _raw_mode(image: Image.Image) -> str:
     return raw if isinstance(raw, str) else image.mode
 
 
-def _is_wide(image: Image.Image, raw: str) -> bool:
+def _is_wide(image: Image.Image) -> bool:
     """Whether the channels of a colour image have not 8 bits, or, in PPM, not 255 as their largest value."""
     if image.format == "TIFF":
         return set(image.tag_v2.get(BITS, (1,))) != {8}
-    return ";16" in raw if image.format == "PNG" else image.tile[0][0].startswith("ppm") and image.tile[0][3][-1] != 255
-
-
-def _bmp_bits(image: Image.Image) -> int:
-    """Bits of a pixel, which Pillow forgets where it takes a black and white palette for grey."""
-    image.fp.seek(14)
-    header = image.fp.read(16)
-    return int.from_bytes(header[10:12] if header[0] == 12 else header[14:16], "little")
+    codec, _, _, arguments = image.tile[0]
+    return codec.startswith("ppm") and arguments[-1] != 255
 
 
 def _unpack(image: Image.Image, raw: str) -> None:

@@ -5,8 +5,11 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from segnet_lab.data.cards import card_names, load_card, read_card
+from segnet_lab.data.cards import KEYS, card_names, load_card, read_card
 from segnet_lab.data.rooms import CLASS_NAMES
 
 CAMVID = {
@@ -118,24 +121,145 @@ def test_a_small_card_is_enough(trees):
     assert card.indices_by_colour == {(1, 2, 3): 0, (4, 5, 6): 1, (0, 0, 0): 255}
 
 
+def test_the_folder_of_a_card_named_without_it_gives_the_name(trees, monkeypatch):
+    trees.text("mine/card.yaml", GOOD)
+    monkeypatch.chdir(trees.root / "mine")
+    assert read_card("card.yaml").name == "mine"
+
+
+def test_a_card_below_the_home_folder(trees, monkeypatch):
+    monkeypatch.setenv("HOME", str(trees.root))
+    trees.text("mine/card.yaml", GOOD)
+    assert read_card("~/mine/card.yaml").name == "mine"
+
+
+# ---- numbers and colours
+
+
+@pytest.mark.parametrize(
+    ("void", "ids", "indices", "void_index"),
+    [
+        (255, "", {0: 0, 1: 1, 255: 255}, 255),
+        (2, "", {0: 0, 1: 1, 2: 2}, 2),
+        (0, "", {0: 2, 1: 0, 2: 1}, 2),  # classes begin at 1
+        (255, "ids: {0: Void, 7: Road, 33: Car, 8: Road}", {0: 255, 7: 0, 33: 1, 8: 0, 255: 255}, 255),
+        (0, "ids: {7: Road, 33: Car}", {0: 2, 7: 0, 33: 1}, 2),
+        (1, "ids: {7: Road, 33: Car}", {1: 2, 7: 0, 33: 1}, 2),  # between the indices of classes
+        (0, "ids: {0: Void, -1: Road, 70000: Car}", {0: 2, -1: 0, 70000: 1}, 2),
+        (3, "ids:\n  1: Road\n  0: Car\n", {3: 3, 1: 0, 0: 1}, 3),
+    ],
+)
+def test_numbers_in_files_and_class_indices(trees, void, ids, indices, void_index):
+    card = read_card(trees.text("card.yaml", GOOD.replace("255", str(void)) + ids))
+    assert card.indices == indices
+    assert card.void_index == void_index
+    assert card.class_names == ("Road", "Car")
+    assert card.indices_by_colour == {(1, 2, 3): 0, (4, 5, 6): 1, (0, 0, 0): void_index}
+
+
+def test_classes_and_void_may_have_several_colours(trees):
+    text = GOOD.replace("[4, 5, 6]", "[[4, 5, 6], [7, 8, 9]]").replace("[0, 0, 0]", "[[0, 0, 0], [9, 9, 9]]")
+    card = read_card(trees.text("card.yaml", text))
+    assert card.colours == ((1, 2, 3), (4, 5, 6))  # the first is drawn
+    assert card.void_colour == (0, 0, 0)
+    assert card.indices_by_colour == {(1, 2, 3): 0, (4, 5, 6): 1, (7, 8, 9): 1, (0, 0, 0): 255, (9, 9, 9): 255}
+
+
+def test_classes_of_another_card_with_void_and_numbers_of_ones_own(trees):
+    camvid = load_card("camvid")
+    card = read_card(trees.text("a/card.yaml", "classes: camvid\n"))
+    assert (card.indices, card.void_index, card.void_colour) == (camvid.indices, 11, (0, 0, 0))
+    card = read_card(trees.text("b/card.yaml", "classes: camvid\nvoid: {index: 255, colour: [9, 9, 9]}\n"))
+    assert (card.void_index, card.void_colour, card.indices[255]) == (255, (9, 9, 9), 255)
+    card = read_card(trees.text("c/card.yaml", "classes: camvid\nids: {7: Road, 0: Void}\n"))
+    assert card.indices == {7: 3, 0: 11, 11: 11}
+    assert card.colours == camvid.colours
+
+
+def test_a_full_label_map_has_255_classes(trees):
+    rows = [f"  - c{i}: [{i}, 0, 1]\n" for i in range(256)]
+    text = "classes:\n{}void: {{index: 255, colour: [0, 0, 0]}}\n"
+    assert read_card(trees.text("card.yaml", text.format("".join(rows[:255])))).void_index == 255
+    with pytest.raises(ValueError, match="room for 255 classes and void; this one says 256"):
+        read_card(trees.text("card.yaml", text.format("".join(rows))))
+
+
+# ---- bad cards
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("", "a card is a list of `key: value` lines"),
         ("just words", "a card is a list"),
+        ("- a\n- b", "a card is a list"),
         ("klasses: 3\n" + GOOD, "unknown key 'klasses'. Did you mean 'classes'?"),
+        ("3: 3\n" + GOOD, "unknown key 3. Known: name, title"),
         ("void: {index: 9, colour: [0, 0, 0]}", "`classes` is missing"),
         ("classes: []\nvoid: {index: 9, colour: [0, 0, 0]}", "`classes` is empty"),
+        ("classes:\nvoid: {index: 9, colour: [0, 0, 0]}", "`classes` is empty"),
+        ("classes: 3\nvoid: {index: 9, colour: [0, 0, 0]}", "`classes` is a list of `- Name"),
+        ("classes: {Road: [1, 2, 3]}\nvoid: {index: 9, colour: [0, 0, 0]}", "`classes` is a list of `- Name"),
+        (GOOD.replace("Road: [1, 2, 3]", "Road"), "a class is `- Name: .*; this one says 'Road'"),
         (GOOD.replace("Road", "Car"), "same name; this one says 'Car'"),
         (GOOD.replace("Road", "yes"), "a class name is text; put quotes around it; this one says True"),
+        (GOOD.replace("Road", "''"), "a class name is text"),
+        (GOOD.replace("Road", "void"), "void is no class: say its number and colour under `void`"),
         (GOOD.replace("[1, 2, 3]", "[1, 2, 300]"), "the colour of Road is three numbers"),
+        (GOOD.replace("[1, 2, 3]", "[true, false, false]"), "the colour of Road is three numbers"),
+        (GOOD.replace("[1, 2, 3]", "[1, 2]"), "the colour of Road is three numbers"),
+        (GOOD.replace("[1, 2, 3]", "[1, 2, .nan]"), "the colour of Road is three numbers"),
+        (GOOD.replace("[1, 2, 3]", "red"), "the colour of Road is three numbers"),
+        (GOOD.replace("[1, 2, 3]", ""), "the colour of Road is three numbers"),
+        (GOOD.replace("[1, 2, 3]", "[[1, 2, 3], [4, 5]]"), "the colour of Road is three numbers"),
         (GOOD.replace("[1, 2, 3]", "[0, 0, 0]"), r"same colour; this one says \(0, 0, 0\)"),
+        (GOOD.replace("[1, 2, 3]", "[[1, 2, 3], [4, 5, 6]]"), r"same colour; this one says \(4, 5, 6\)"),
         (GOOD.replace("void", "# void"), "`void: {index: 255, colour: \\[0, 0, 0\\]}` is needed"),
-        (GOOD.replace("255", "1"), "void: the index is 2 to 255, above the 2 classes, or 0 where the classes begin at 1"),
+        (GOOD.replace("{index: 255, ", "{"), "`void: {index: 255, .* is needed"),
+        (
+            GOOD.replace("255", "1"),
+            "void: the index is 2 to 255, above the 2 classes, or 0 where the classes begin at 1",
+        ),
+        (GOOD.replace("255", "256"), "void: the index is a number, 0 to 255; this one says 256"),
+        (GOOD.replace("255", "true"), "void: the index is a number, 0 to 255; this one says True"),
+        (GOOD.replace("255", "'255'"), "void: the index is a number"),
+        (GOOD + "ids: {7: Raod}", "ids: unknown class 'Raod'. Did you mean 'Road'?"),
+        (
+            GOOD + "ids: {Road: 7}",
+            "ids: in front of a class stands its number in the label files; this one says 'Road'",
+        ),
+        (GOOD + "ids: {true: Road}", "ids: in front of a class stands its number"),
+        (GOOD + "ids: {7: [Road]}", "ids: unknown class"),
+        (GOOD + "ids: {7: Road, 255: Car}", "void has the index 255, but `ids` calls it; this one says 'Car'"),
+        (GOOD + "ids: [Road, Car]", "ids is a table such as `ids: {7: Road}`"),
+        (GOOD + "ids:", "`ids` is empty"),
         (GOOD + "splits: {trian: 3}", "unknown split 'trian'. Did you mean 'train'?"),
         (GOOD + "splits: {train: many}", "train is a number; this one says 'many'"),
+        (GOOD + "splits: {train: true}", "train is a number; this one says True"),
+        (GOOD + "splits: [train, val]", "splits is a table"),
+        (GOOD + "layout: images", "layout is a table"),
+        (GOOD + "title: yes", "title is text; put quotes around it; this one says True"),
+        (GOOD + "name: [a]", "name is text"),
+        (GOOD + "licence: {a: b}", "licence is text"),
+        (GOOD + "citation: [{a: b}]", "citation: each is text"),
+        (GOOD + "citation: 3", "citation is a list"),
+        (GOOD + "fingerprints: {trian: a}", "fingerprints: unknown split 'trian'"),
+        (GOOD + "fingerprints: {train: 12}", "fingerprints: train is text"),
+        (GOOD + "fingerprints: abc", "fingerprints is a table"),
         (GOOD + "download: [{url: x, fil: y}]", "unknown key 'fil'. Did you mean 'file'?"),
-        (GOOD + "mappings: {a: [{from: x, value: 1, to: Cat}]}", "unknown class 'Cat'. Did you mean 'Car'?"),
-        ("classes: [", "is no valid YAML"),
+        (GOOD + "download: [{url: x}]", "`url` and `file` are needed"),
+        (GOOD + "download: [{url: x, file: 3}]", "download: file is text; this one says 3"),
+        (GOOD + "download: [{url: x, file: ../y}]", "download: file stays below the root; this one says '../y'"),
+        (GOOD + "download: [{url: x, file: y, to: /tmp}]", "download: to stays below the root"),
+        (GOOD + "download: x", "download is a list"),
+        (GOOD + "download: [x]", "a download is"),
+        ("classes: [", r"is no valid YAML: (?s:.)*card\.yaml., line 1"),
+        ("classes: [a\n\tb]", "is no valid YAML"),
+        ("title: 2020-13-45\n" + GOOD, "is no valid YAML"),
+        ("title: " + "9" * 5000 + "\n" + GOOD, "is no valid YAML"),
+        ("[" * 2000, "is no valid YAML"),
+        ("title: !!python/object/apply:os.system [ls]\n" + GOOD, "is no valid YAML"),
+        ("---\na: 1\n---\nb: 2\n", "is no valid YAML"),
         ("classes: camvit", "unknown data set 'camvit'"),
     ],
 )
@@ -143,7 +267,94 @@ def test_a_bad_card_names_the_file_and_the_way_out(trees, text, message):
     path = trees.text("card.yaml", text)
     with pytest.raises(ValueError, match=message) as caught:
         read_card(path)
-    assert str(path) in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD + "title: a\ntitle: b\n",
+        GOOD + "classes:\n  - Cat: [7, 8, 9]\n",
+        GOOD + "ids: {7: Road, 0x7: Car}\n",  # the same number
+        GOOD.replace("index: 255", "index: 255, index: 254"),
+    ],
+)
+def test_a_key_that_stands_twice_hides_nothing(trees, text):
+    with pytest.raises(ValueError, match=r"card\.yaml is no valid YAML: .* stands twice(?s:.)*line \d"):
+        read_card(trees.text("card.yaml", text))
+
+
+def test_aliases_cannot_grow(trees):
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+    for one, next_one in zip("abcdefghijk", "bcdefghijkl", strict=True):
+        bomb += f"{next_one}: &{next_one} [{', '.join(10 * ['*' + one])}]\n"
+    for text in (bomb + GOOD, GOOD + "title: &t x\nabout: *t\n", GOOD + "layout: &l {a: *l}\n"):
+        with pytest.raises(ValueError, match=r"card\.yaml is no valid YAML: aliases .* are not read: write it out"):
+            read_card(trees.text("card.yaml", text))
+
+
+def test_tables_of_other_sets_are_refused_on_a_card_of_ones_own(trees):
+    path = trees.text("card.yaml", GOOD + "mappings:\n  ids:\n    - {from: road, value: 7, to: Car}\n")
+    with pytest.raises(
+        ValueError, match=r"card\.yaml: `mappings` are tables .*under `ids`, such as `ids: {7: Road, 0: Void}`"
+    ):
+        read_card(path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("[{from: x, value: 1, to: Cat}]", "unknown class 'Cat'. Did you mean 'Car'?"),
+        ("[{from: x, value: [1, 2], to: Car}]", "the colour of x is three numbers"),
+        ("[{from: x, value: one, to: Car}]", "mappings: a: a value is a number; this one says 'one'"),
+        ("[{from: yes, to: Car}]", "mappings: a: a name is text"),
+        ("[{form: x, to: Car}]", "mappings: a: a row is"),
+        ("[x]", "mappings: a: a row is"),
+        ("x", "mappings: a is a list"),
+    ],
+)
+def test_a_bad_table_of_the_kits_own_cards_is_named(trees, monkeypatch, rows, message):
+    trees.text("mine/card.yaml", GOOD + f"mappings: {{a: {rows}}}")
+    monkeypatch.setattr("segnet_lab.data.cards.shipped", lambda name: trees.root)
+    with pytest.raises(ValueError, match=r"card\.yaml: .*" + message):
+        load_card("mine")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_card_of_any_editor(trees, encoding):
+    path = trees.text("card.yaml", "")
+    path.write_bytes((GOOD + "title: Häuser\n").replace("\n", "\r\n").encode(encoding))
+    assert read_card(path).title == "Häuser"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16-le"])
+def test_a_card_in_another_encoding_is_named(trees, encoding):
+    path = trees.text("card.yaml", "")
+    path.write_bytes(("# Häuser\n" + GOOD).encode(encoding))
+    with pytest.raises(ValueError, match=r"card\.yaml is not UTF-8 \(byte 0x.. at line 1\): save it as UTF-8"):
+        read_card(path)
+
+
+KEYS_AND_WORDS = st.sampled_from([*KEYS, "index", "colour", "url", "file", "train", "Road", "Void", "camvid", "", "x"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 300) | st.floats() | KEYS_AND_WORDS | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS_AND_WORDS | st.integers(0, 9), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@given(changes=st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2))
+def test_any_yaml_is_a_card_or_an_error_that_names_the_file(trees, changes):
+    path = trees.text("card.yaml", yaml.safe_dump({**yaml.safe_load(GOOD), **changes}))
+    try:
+        card = read_card(path)
+    except ValueError as error:
+        text = str(error)
+        assert text.startswith(str(path))
+    else:
+        assert card.void_index not in range(card.num_classes)
+        assert set(card.indices.values()) <= {*range(card.num_classes), card.void_index}
 
 
 def test_no_card_says_which_to_copy(tmp_path):

@@ -4,12 +4,14 @@ import io
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from segnet_lab.data.images import read_image, read_rgb
+from tests.data.written import tiff
 
 RGB = np.array([[[0, 51, 255], [255, 255, 0]]], np.uint8)  # 1 x 2; 51 / 255 = 0.2
 WANTED = torch.tensor([[[0.0, 1.0]], [[0.2, 1.0]], [[1.0, 0.0]]])
@@ -201,6 +203,37 @@ def test_damaged_files_are_read_or_named(tmp_path, data):
     except ValueError as error:
         text = str(error)
         assert text.startswith(str(path))
+
+
+def black_and_white_bmp(path):
+    image = Image.fromarray(np.eye(8, dtype=np.uint8))
+    image.putpalette([0, 0, 0, 255, 255, 255])  # Pillow writes 8 bits a pixel, and reads 1
+    image.save(path, "BMP")
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (black_and_white_bmp, "a BMP of 8 bits with a grey palette"),
+        (lambda p: tiff(p, np.zeros((2, 3), int), 16, photometric=0), "a TIFF of 16 bits whose white is 0"),
+        (
+            lambda p: tifffile.imwrite(p, np.zeros((3, 5, 7), np.uint16), photometric="rgb", planarconfig="separate"),
+            "a TIFF of 16 bits whose colours lie one after another",
+        ),
+    ],
+)
+def test_what_pillow_decodes_wrongly_is_refused(tmp_path, write, message):
+    write(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=rf"a\.png is {message}, which Pillow decodes wrongly: save it as PNG"):
+        read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_colours_that_lie_one_after_another(tmp_path, planar):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    stored = pixels.transpose(2, 0, 1) if planar == "separate" else pixels
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar)
+    assert np.array_equal(read_rgb(tmp_path / "a.tif"), pixels)
 
 
 def test_a_file_of_the_home_folder(tmp_path, monkeypatch):
