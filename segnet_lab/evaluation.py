@@ -10,6 +10,7 @@ from segnet_lab.data.base import as_dataset, collate
 from segnet_lab.devices import autocast, compute_dtype, device_of
 from segnet_lab.metrics import SegmentationScores
 from segnet_lab.models import EncoderDecoder
+from segnet_lab.modes import evaluating
 from segnet_lab.optimization import fast_form
 from segnet_lab.provenance import check_classes, scored_on
 
@@ -85,24 +86,20 @@ def refresh_batch_norm(model: nn.Module, data, *, batch_size: int, precision: st
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     if not norms:
         return
-    device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.train()
-    seen = 0
-    try:
-        with torch.no_grad(), autocast(device, compute_dtype(device, precision)):
+    device, seen = device_of(model), 0
+    with evaluating(model), torch.no_grad(), autocast(device, compute_dtype(device, precision)):
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.train()
+        try:
             for images, _ in batches(data, batch_size, device):
                 seen += len(images)
                 for norm in norms:
                     norm.momentum = len(images) / seen  # a plain average over images
                 model(images)
-    finally:
-        for norm in norms:
-            norm.momentum = 0.1  # torch's default; nothing of ours uses it
-        model.train(was_training)
+        finally:
+            for norm in norms:
+                norm.momentum = 0.1  # torch's default; nothing of ours uses it
 
 
 def batches(

@@ -22,7 +22,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from segnet_lab import frequency, kernels
 from segnet_lab._messages import unknown
-from segnet_lab.devices import autocast, compute_dtype
+from segnet_lab.devices import autocast, compute_dtype, device_of
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.models.layers import ConvBN, Deconvolution
 from segnet_lab.models.network import check_image
@@ -177,7 +177,7 @@ class _Plain:
 
     def __init__(self, model: nn.Module, precision: str):
         self.model = model
-        self.device = next(model.parameters()).device
+        self.device = device_of(model)
         self.dtype = compute_dtype(self.device, precision)
 
     @torch.no_grad()

@@ -56,9 +56,7 @@ class Recipe:
     precision: str = "auto"  # bfloat16 where the device computes it fast, else float32
     checkpointing: bool = False  # recompute activations in the backward pass: less memory, more time
     optimizer: str = "sgd"  # the paper's; or "adam", "adamw", "rmsprop" of torch, with their own defaults
-    schedule: str = (
-        "constant"  # the paper's; or a scheduler of torch as one writes it: "StepLR(step_size=30, gamma=0.1)"
-    )
+    schedule: str = "constant"  # the paper's; or a scheduler of torch, as in "StepLR(step_size=30, gamma=0.1)"
     augmentation: str = "none"  # the paper's; or any of "flip,scale,colour"
     patience: int = 0  # stop after so many evaluations without a higher G; 0: train all epochs
 

@@ -227,7 +227,9 @@ class _Training:
         """Batch-norm statistics first, then the scores; keep the weights if G is the highest yet."""
         r = self.recipe
         refresh_batch_norm(self.model, self.data, batch_size=r.batch_size, precision=r.precision)
-        scores = evaluate(self.model, self.validation, precision=r.precision) if self.validation else {}
+        scores = {}
+        if self.validation is not None:
+            scores = evaluate(self.model, self.validation, precision=r.precision)
         g = scores.get("G", float(self.epoch))  # without validation the later epoch is taken
         if self.best is None or g > self.best["G"] or math.isnan(self.best["G"]):
             self.best = {"epoch": self.epoch, "G": g}  # after nothing but nan the last epoch is kept
@@ -282,9 +284,9 @@ class _Training:
                 if saved is not None:  # in the weight's own memory format; a count of steps has no shape
                     self.optimizer.state[p][key] = torch.empty_like(p).copy_(saved) if saved.shape == p.shape else saved
         if self.scheduler is not None:
-            schedule = dict(note["schedule"])
-            self.optimizer.param_groups[0]["lr"] = schedule.pop("lr")
-            self.scheduler.load_state_dict(schedule)
+            schedule, fresh = dict(note["schedule"]), self.scheduler.state_dict()
+            self.optimizer.param_groups[0]["lr"] = schedule.pop("lr")  # below: infinities come back from JSON as None
+            self.scheduler.load_state_dict({k: fresh.get(k) if v is None else v for k, v in schedule.items()})
         self.epoch, self.log, self.best = note["epoch"], note["log"], self.run.selected() or note["best"]
         if self.run.log_rows() != len(self.log):  # stopped between the weights and the log
             self.run.save_log(self._history())

@@ -44,7 +44,8 @@ def test_runs_come_in_the_papers_order_and_unfinished_ones_have_no_scores(runs):
     assert table.index.tolist() == ["z", "b"]
     assert table.loc["z"].to_dict() == {
         "model": "segnet_basic", "data": "roadscenes", "split": "val", "images": 60, "size": "96x128",
-        "convention": "paper", "width": 0.5, "balancing": "natural", "epochs": 9, "epoch": 7, "minutes": 1.5, "G": 50.0, "C": 40.0, "mIoU": 30.0, "BF": 20.0,
+        "convention": "paper", "width": 0.5, "balancing": "natural", "epochs": 9, "epoch": 7, "minutes": 1.5,
+        "G": 50.0, "C": 40.0, "mIoU": 30.0, "BF": 20.0,
     }  # fmt: skip
     assert results.scores_table("some", "train").empty
 
@@ -70,6 +71,35 @@ def test_the_data_a_run_was_trained_on(runs):
     assert data.options == {"images": 5, "size": [32, 48], "seed": 3, "clutter": 0.0, "lighting": "day"}
     with pytest.raises(FileNotFoundError, match=r"no run\.json"):
         results.data_of(run.parent / "b")
+
+
+def test_a_run_finds_its_part_its_validation_set_and_its_folder_again(tmp_path):
+    from segnet_lab import Recipe, create_model, load_dataset, train
+
+    whole = load_dataset("roadscenes", images=6, size=(16, 16))
+    judge = load_dataset("roadscenes", "test", images=3, size=(16, 16), seed=4)
+    train(
+        create_model("segnet_basic", 11, width=0.05, seed=0), whole.part([5, 1]), Recipe(epochs=1), tmp_path / "run",
+        validation=judge, show_progress=False,
+    )  # fmt: skip
+    assert results.data_of(tmp_path / "run", "train").fingerprint() == whole.part([5, 1]).fingerprint()
+    assert results.data_of(tmp_path / "run", "val").fingerprint() == judge.fingerprint()
+    assert results.data_of(tmp_path / "run", "test").fingerprint() == whole.with_split("test").fingerprint()
+    assert results.data_of(tmp_path / "run", "val", size=(8, 8)).size == (8, 8)
+    table = results.scores_table(str(tmp_path), "test")
+    assert table.loc["run", ["split", "images", "size", "convention"]].tolist() == ["test", 3, "16x16", "paper"]
+
+
+def test_data_that_moved_are_asked_for(runs, tmp_path):
+    run = runs("a", "segnet", data="folder", options={"root": str(tmp_path / "gone"), "size": [8, 8]})
+    with pytest.raises(FileNotFoundError, match=r"the val images of run .*a \(folder\) are not where they were.*root="):
+        results.data_of(run)
+
+
+def test_runs_of_ones_own_networks_come_last(runs):
+    runs("mine", "my_net")
+    runs("theirs", "segnet")
+    assert list(results.list_runs("some")) == ["theirs", "mine"]
 
 
 def test_rows_that_one_side_lacks_are_nan():

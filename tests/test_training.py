@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 import torch
 
-from segnet_lab import create_model, load_run
+from segnet_lab import create_model, load_dataset, load_run, training
 from segnet_lab.checkpoints import DamagedCheckpoint
 from segnet_lab.evaluation import batches, evaluate, refresh_batch_norm
+from segnet_lab.losses import cross_entropy, median_frequency_weights
 from segnet_lab.recipe import Recipe
 from segnet_lab.runs import RunDirectory
 from segnet_lab.training import TrainingDiverged, train
@@ -27,7 +28,7 @@ def network(name="segnet_basic", **options):
 
 
 def run(folder, recipe=RECIPE, model=None, **options):
-    model = model or network()
+    model = network() if model is None else model
     history = train(
         model, Squares(7), recipe, folder, validation=Squares(3, split="val"), show_progress=False, **options
     )
@@ -110,6 +111,24 @@ def test_without_validation_the_last_epoch_is_kept(tmp_path):
     assert "val" not in load_run(tmp_path).scores
 
 
+def test_the_default_recipe_is_this_loop_bit_for_bit(tmp_path):
+    """Section 3.2 in a dozen lines of torch. Runs of every version of this kit went through this loop."""
+    run(tmp_path)
+    data, twin = Squares(7), network().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(twin.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+    weight = median_frequency_weights(data)
+    for epoch in range(1, 5):
+        torch.manual_seed(epoch)
+        twin.train()
+        for images, labels in batches(data, 3, torch.device("cpu"), torch.randperm(7)):
+            optimizer.zero_grad()
+            cross_entropy(twin(images), labels, weight, data.ignore_index).backward()
+            optimizer.step()
+    expected = dict(twin.named_parameters())
+    last, _ = RunDirectory(tmp_path).load_state()
+    assert all(torch.equal(last[f"model.{name}"], p) for name, p in expected.items())
+
+
 def test_evaluates_as_often_as_the_recipe_says_and_at_the_end(tmp_path):
     _, history = run(tmp_path, replace(RECIPE, epochs=5, evaluate_every=2))
     assert history["epoch"][history["G"].notna()].tolist() == [2, 4, 5]
@@ -144,6 +163,402 @@ def test_refuses_the_directory_of_another_run(tmp_path):
         run(tmp_path, model=network("fcn_basic"))
     with pytest.raises(ValueError, match=r"its recipe has learning_rate=0.05, this one 0.01"):
         run(tmp_path, replace(RECIPE, learning_rate=0.01))
+
+
+def test_a_first_start_that_failed_blocks_nothing(tmp_path):
+    with pytest.raises(TrainingDiverged):
+        run(tmp_path, replace(RECIPE, learning_rate=1e30))
+    assert not RunDirectory(tmp_path).has_weights()
+    run(tmp_path)  # another rate, the same place
+    assert RunDirectory(tmp_path).about()["recipe"]["learning_rate"] == RECIPE.learning_rate
+
+
+def test_weights_without_a_run_json_are_nobodys(tmp_path):
+    run(tmp_path)
+    (tmp_path / "run.json").unlink()
+    with pytest.raises(ValueError, match=r"holds weights but no run\.json"):
+        run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "validation", "message"),
+    [
+        (Squares(6), Squares(3, split="val"), "its data has images=7, this one 6"),
+        (Squares(7), Squares(4, split="val"), "its validation has images=3, this one 4"),
+        (Squares(7), Squares(3, split="test"), "its validation has split='val', this one 'test'"),
+        (Squares(7), None, "its validation is on squares val, this one's none"),
+    ],
+)
+def test_refuses_other_images_by_name(tmp_path, data, validation, message):
+    run(tmp_path)
+    with pytest.raises(ValueError, match=f"holds another run: {message}"):
+        train(network(), data, RECIPE, tmp_path, validation=validation, show_progress=False)
+
+
+def scenes(split="train", images=6, **options):
+    return load_dataset("roadscenes", split, images=images, size=(32, 32), **options)
+
+
+def train_scenes(folder, data=None, epochs=1, validation=None, **options):
+    data = scenes() if data is None else data
+    recipe = Recipe(epochs=epochs, batch_size=3, precision="float32", balancing="natural")
+    model = create_model("segnet_basic", 11, width=0.05, seed=0)
+    return model, train(model, data, recipe, folder, validation=validation, show_progress=False, **options)
+
+
+def test_folds_never_share_a_directory_and_score_under_their_own_names(tmp_path):
+    first, second = scenes().folds(2)
+    model, _ = train_scenes(tmp_path, first.train, validation=first.val)
+    scores = load_run(tmp_path).scores
+    assert {"train", "val"} <= scores.keys()
+    for role, part in (("train", first.train), ("val", first.val)):
+        assert scores[role]["G"] == evaluate(model, part, precision="float32")["G"]
+        assert scores[role]["on"]["part"] == part.part_name
+    with pytest.raises(ValueError, match="its data is another part of roadscenes 'train': other images of the same"):
+        train_scenes(tmp_path, second.train, validation=second.val)
+    with pytest.raises(ValueError, match="its validation is another part"):
+        train_scenes(tmp_path, first.train, validation=second.val)
+
+
+def test_the_validation_set_of_another_set_scores_under_its_own_name(tmp_path):
+    scores = {}
+    for split in ("test", "train"):  # a split called "train" of another set must not pass for the training set
+        train_scenes(tmp_path / split, validation=scenes(split, images=3, seed=5))
+        scores[split] = load_run(tmp_path / split).scores
+    assert list(scores["test"])[1:] == ["train", "test"]
+    assert list(scores["train"])[1:] == ["train", "val"]
+    assert scores["train"]["val"]["on"]["images"] == 3
+
+
+def test_scores_say_what_they_belong_to(tmp_path):
+    train_scenes(tmp_path, validation="val")
+    about, scores = json.loads((tmp_path / "run.json").read_text()), json.loads((tmp_path / "scores.json").read_text())
+    on = scores["val"]["on"]
+    assert (on["data"], on["split"], on["images"], on["size"]) == ("roadscenes", "val", 6, [32, 32])
+    assert (on["convention"], on["tolerance"]) == ("paper", 0.0075)
+    assert on["fingerprint"] == scenes("val").fingerprint() == about["data"]["validation"]["fingerprint"]
+    assert about["computed_in"] == "float32"
+    assert about["start"] == "weights as drawn"
+    assert about["environment"]["threads"] == torch.get_num_threads()
+    model = load_run(tmp_path).model
+    assert (model.trained_on.name, model.trained_on.size) == ("roadscenes", (32, 32))
+    assert model.trained_on.class_names == scenes().class_names
+
+
+# ------------------------------------------------------------------------------------------------ longer
+
+
+@pytest.mark.parametrize("settings", [{}, {"evaluate_every": 2}, {"optimizer": "adam", "learning_rate": 0.001}])
+def test_more_epochs_go_on_as_if_they_had_been_asked_for_at_first(tmp_path, settings):
+    recipe = replace(RECIPE, **settings)
+    whole, history = run(tmp_path / "whole", recipe)
+    run(tmp_path / "longer", replace(recipe, epochs=2))
+    again, longer = run(tmp_path / "longer", recipe)
+    assert torch.equal(weights(whole), weights(again))
+    pd.testing.assert_frame_equal(history.drop(columns="seconds"), longer.drop(columns="seconds"))
+    assert load_run(tmp_path / "longer").scores == load_run(tmp_path / "whole").scores
+    assert RunDirectory(tmp_path / "longer").about()["recipe"]["epochs"] == 4
+
+
+def test_fewer_epochs_or_a_rate_that_spans_them_all_are_another_run(tmp_path):
+    run(tmp_path / "a")
+    with pytest.raises(ValueError, match="its recipe has epochs=4, this one 3"):
+        run(tmp_path / "a", replace(RECIPE, epochs=3))
+    falling = replace(RECIPE, epochs=2, schedule="PolynomialLR(power=0.9)")
+    run(tmp_path / "b", falling)
+    with pytest.raises(ValueError, match="its recipe has epochs=2, this one 4"):
+        run(tmp_path / "b", replace(falling, epochs=4))
+
+
+def test_stopped_while_being_made_longer_it_is_not_finished(tmp_path, monkeypatch):
+    run(tmp_path, replace(RECIPE, epochs=2))
+    monkeypatch.setattr("segnet_lab.runs.write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    monkeypatch.undo()
+    assert not RunDirectory(tmp_path).finished()
+    _, history = run(tmp_path)
+    assert len(history) == 4
+
+
+# ------------------------------------------------------------------------------------------------ what selects
+
+
+def scripted(monkeypatch, values):
+    """Let validation say these G, epoch after epoch, then 0.5 for ever."""
+    values, real = iter(values), training.evaluate
+
+    def say(model, data, **options):
+        scores = real(model, data, **options)
+        return {**scores, "G": next(values, 0.5)} if data.split == "val" else scores
+
+    monkeypatch.setattr(training, "evaluate", say)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("said", "selected"),
+    [
+        ([NAN, NAN, NAN, NAN], 4),
+        ([NAN, 0.3, 0.2, NAN], 2),
+        ([0.3, NAN, 0.4, 0.1], 3),
+        ([NAN, NAN, 0.0, NAN], 3),
+        ([0.3, 0.3, 0.2, 0.3], 1),
+    ],
+)
+def test_a_nan_score_selects_nothing(tmp_path, monkeypatch, said, selected):
+    scripted(monkeypatch, said)
+    run(tmp_path)
+    assert load_run(tmp_path).scores["epoch"] == selected
+    assert RunDirectory(tmp_path).selected()["epoch"] == selected
+
+
+def test_a_validation_set_of_void_is_said_and_no_nan_stands_in_a_file(tmp_path):
+    class Void(Squares):
+        def __getitem__(self, i):
+            sample = super().__getitem__(i)
+            return sample._replace(label=torch.full_like(sample.label, self.ignore_index))
+
+    with pytest.warns(UserWarning, match=r"squares \(val\) has no labelled pixel.*the last epoch, 4, were kept"):
+        train(network(), Squares(7), RECIPE, tmp_path, validation=Void(3, "val"), show_progress=False)
+    for file in ("scores.json", "run.json"):
+        json.loads((tmp_path / file).read_text(), parse_constant=pytest.fail)
+    assert b"NaN" not in (tmp_path / "last.safetensors").read_bytes()[:20_000]
+    scores = load_run(tmp_path).scores
+    assert scores["epoch"] == 4
+    assert scores["val"]["G"] != scores["val"]["G"]  # nan again
+
+
+def test_selected_weights_and_their_epoch_never_part(tmp_path, monkeypatch):
+    """Stopped between best and last, and on an accelerator the second time may validate lower than the first."""
+    scripted(monkeypatch, [0.1, 0.9])
+    real = RunDirectory.save_state
+
+    def stops_after_the_best_of_epoch_2(self, tensors, note):
+        if note["epoch"] == 2:
+            raise KeyboardInterrupt
+        real(self, tensors, note)
+
+    monkeypatch.setattr(RunDirectory, "save_state", stops_after_the_best_of_epoch_2)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    monkeypatch.undo()
+    scripted(monkeypatch, [0.8, 0.2, 0.2])
+    run(tmp_path)
+    assert load_run(tmp_path).scores["epoch"] == 2
+    assert RunDirectory(tmp_path).selected() == {"epoch": 2, "G": 0.9}
+
+
+def test_the_log_has_the_last_epoch_wherever_it_was_stopped(tmp_path, monkeypatch):
+    def stopped(self, log):
+        if len(log) == 4:
+            raise KeyboardInterrupt
+        real(self, log)
+
+    real = RunDirectory.save_log
+    monkeypatch.setattr(RunDirectory, "save_log", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    monkeypatch.undo()
+    assert len(pd.read_csv(tmp_path / "log.csv")) == 3
+    _, history = run(tmp_path)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "log.csv"), history)
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("said", "epochs", "selected"),
+    [([0.1, 0.5, 0.4, 0.5, 0.6], 4, 2), ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 6, 6), ([NAN, NAN, 0.1, NAN, 0.1], 5, 3)],
+)
+def test_patience_stops_after_so_many_evaluations_without_a_higher_score(tmp_path, monkeypatch, said, epochs, selected):
+    scripted(monkeypatch, said)
+    _, history = run(tmp_path, replace(RECIPE, epochs=6, patience=2))
+    assert len(history) == epochs
+    assert load_run(tmp_path).scores["epoch"] == selected
+
+
+def test_patience_needs_something_to_watch(tmp_path):
+    with pytest.raises(ValueError, match="patience=2 needs a validation set"):
+        train(network(), Squares(7), replace(RECIPE, patience=2), tmp_path, validation=None, show_progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+# ------------------------------------------------------------------------------------------------ other recipes
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "adam", "learning_rate": 0.002},
+        {"optimizer": "adamw", "learning_rate": 0.002},
+        {"optimizer": "rmsprop", "learning_rate": 0.002},
+        {"schedule": "StepLR(step_size=2, gamma=0.1)"},
+        {"schedule": "CosineAnnealingLR"},
+        {"schedule": "ReduceLROnPlateau(patience=0, factor=0.5, threshold=0.5)"},
+        {"augmentation": "flip,scale,colour"},
+    ],
+    ids=lambda settings: "-".join(map(str, settings.values())),
+)
+def test_every_recipe_resumes_to_the_same_weights(tmp_path, settings):
+    recipe = replace(RECIPE, **settings)
+    whole, history = run(tmp_path / "whole", recipe)
+    plain, _ = run(tmp_path / "plain")
+    assert not torch.equal(weights(whole), weights(plain)), "the setting does nothing"
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            network(), Interrupt(7, 7 + 2 * 14 + 3), recipe, tmp_path / "broken",
+            validation=Squares(3, split="val"), show_progress=False,
+        )  # fmt: skip
+    assert RunDirectory(tmp_path / "broken").log_rows() == 2
+    again, resumed = run(tmp_path / "broken", recipe, network(seed=9))
+    assert torch.equal(weights(whole), weights(again))
+    pd.testing.assert_frame_equal(history.drop(columns="seconds"), resumed.drop(columns="seconds"))
+
+
+def test_a_schedule_steps_once_an_epoch(tmp_path):
+    run(tmp_path, replace(RECIPE, schedule="StepLR(step_size=2, gamma=0.1)"))
+    _, note = RunDirectory(tmp_path).load_state()
+    assert note["schedule"]["lr"] == pytest.approx(0.05 * 0.1**2)
+    with pytest.raises(ValueError, match=r"schedule='StepLR\(gamma=0.1\)': .*step_size"):
+        run(tmp_path / "x", replace(RECIPE, schedule="StepLR(gamma=0.1)"))
+    assert not (tmp_path / "x").exists()
+
+
+def test_own_weights_weigh_as_those_of_a_formula_do(tmp_path):
+    own = tuple(median_frequency_weights(Squares(7)).tolist())
+    by_name, _ = run(tmp_path / "a")
+    by_number, _ = run(tmp_path / "b", replace(RECIPE, balancing=own))
+    assert torch.equal(weights(by_name), weights(by_number))
+    with pytest.raises(ValueError, match="balancing has 3 weights, squares has 2 classes"):
+        run(tmp_path / "c", replace(RECIPE, balancing=(1, 2, 3)))
+
+
+def test_images_of_several_sizes_one_at_a_time(tmp_path):
+    data, val = (Squares(4, split) for split in ("train", "val"))
+    cut = {0: (32, 32), 1: (20, 28), 2: (32, 32), 3: (9, 31)}
+
+    class Cut(Squares):
+        def __getitem__(self, i):
+            (h, w), sample = cut[i], super().__getitem__(i)
+            return sample._replace(image=sample.image[:, :h, :w], label=sample.label[:h, :w])
+
+    data, val = Cut(4), Cut(4, "val")
+    one = replace(RECIPE, epochs=1, batch_size=1)
+    model = network()
+    for validation in (val, None):
+        train(model, data, one, tmp_path / str(validation is None), validation=validation, show_progress=False)
+    with pytest.raises(ValueError, match=r"cannot be one batch: pass size=.*or batch_size=1"):
+        train(network(), data, replace(one, batch_size=4), tmp_path / "x", validation=None, show_progress=False)
+    # counted by hand, image by image
+    right = sum((model(data[i].image[None]).argmax(1)[0] == data[i].label).sum() for i in range(4))
+    pixels = sum(h * w for h, w in cut.values())
+    assert evaluate(model, data, precision="float32")["G"] == pytest.approx(int(right) / pixels)
+
+
+def test_a_batch_of_one_pixel_says_what_to_do(tmp_path):
+    class Tiny(Squares):
+        def __getitem__(self, i):
+            sample = super().__getitem__(i)
+            return sample._replace(image=sample.image[:, :16, :16], label=sample.label[:16, :16])
+
+    with pytest.raises(ValueError, match="1 image of 16x16 shrinks to one: take larger images, or a batch_size"):
+        train(network("segnet"), Tiny(4), RECIPE, tmp_path, validation=None, show_progress=False)  # 3 and 1
+
+
+# ------------------------------------------------------------------------------------------------ wrapped networks
+
+
+def test_a_compiled_network_is_saved_under_its_plain_names(tmp_path):
+    one = replace(RECIPE, epochs=1)
+    plain, _ = run(tmp_path / "plain", one)
+    compiled, _ = run(tmp_path / "compiled", one, torch.compile(network(), backend="eager"))
+    again = load_run(tmp_path / "compiled").model
+    torch.testing.assert_close(weights(again), weights(plain), rtol=1e-3, atol=1e-4)  # sums in another order
+    assert not compiled.training
+    assert evaluate(compiled, Squares(3)) == evaluate(again, Squares(3))
+
+
+@pytest.mark.parametrize("wrapped", [torch.nn.DataParallel(torch.nn.Conv2d(3, 2, 1)), torch.nn.Conv2d(3, 2, 1)])
+def test_what_cannot_be_saved_is_refused_before_the_first_epoch(tmp_path, wrapped):
+    with pytest.raises((ValueError, TypeError), match=r"network|create_model"):
+        run(tmp_path, model=wrapped)
+    assert not list(tmp_path.iterdir())
+
+
+def test_any_module_can_be_scored():
+    class Copies(torch.nn.Module):
+        """Says class 1 where the image is bright: no weights, no attributes of ours."""
+
+        def forward(self, image):
+            return torch.stack([0.5 - image.mean(1), image.mean(1) - 0.25], 1)
+
+    data = Squares(3)
+    right = [(Copies()(data[i].image[None]).argmax(1)[0] == data[i].label).float().mean().item() for i in range(3)]
+    assert evaluate(Copies(), data)["G"] == pytest.approx(sum(right) / 3)
+    with pytest.raises(ValueError, match=r"the model gives \(1, 3, 32, 32\) for one image, squares has 2 classes"):
+        evaluate(torch.nn.Conv2d(3, 3, 1), data)
+
+
+# ------------------------------------------------------------------------------------------------ what is said
+
+
+def test_on_epoch_sees_every_row_once_it_is_saved(tmp_path):
+    seen = []
+
+    def look(row):
+        assert RunDirectory(tmp_path).log_rows() == row["epoch"]
+        seen.append(row)
+
+    _, history = run(tmp_path, on_epoch=look)
+    pd.testing.assert_frame_equal(pd.DataFrame(seen)[history.columns], history)
+
+
+def test_epochs_are_printed_with_their_scores(tmp_path, capsys, monkeypatch):
+    for headless in ("1", "0"):
+        monkeypatch.delenv("CI", raising=False)
+        monkeypatch.setenv("SEGNET_HEADLESS", headless)
+        train(network(), Squares(7), RECIPE, tmp_path / headless, validation=Squares(3, split="val"))
+        lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+        assert len(lines) == 4
+        assert all(f"  {name} 0." in lines[-1] for name in ("loss", "G", "mIoU"))
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path, capsys):
+    for after, said in ((7 + 2 * 14 + 3, "2 of 4 epochs are kept"), (7 + 3, "Stopped before the first epoch")):
+        with pytest.raises(KeyboardInterrupt):
+            train(network(), Interrupt(7, after), RECIPE, tmp_path / str(after), validation=None)
+        assert said in capsys.readouterr().err
+
+
+def test_another_number_of_threads_or_another_precision_is_said(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(network(), Interrupt(7, 7 + 14 + 3), RECIPE, tmp_path, validation=None, show_progress=False)
+    about = RunDirectory(tmp_path).about()
+    about["environment"]["threads"] += 1
+    (tmp_path / "run.json").write_text(json.dumps(about))
+    with pytest.warns(UserWarning, match=r"was begun on \d+ threads and goes on on \d+ threads"):
+        train(network(), Squares(7), RECIPE, tmp_path, validation=None, show_progress=False)
+
+
+def test_labels_from_which_little_can_be_learnt_are_named(tmp_path):
+    class Ground(Squares):
+        def __getitem__(self, i):
+            sample = super().__getitem__(i)
+            return sample._replace(label=torch.where(sample.label == 1, self.ignore_index, 0))
+
+    with pytest.warns(UserWarning, match="squares train: class (square never occurs|ground is the only)"):
+        train(network(), Ground(4), replace(RECIPE, epochs=1), tmp_path, validation=None, show_progress=False)
+
+
+def test_a_validation_set_of_other_classes_is_refused_by_name(tmp_path):
+    class Swapped(Squares):
+        class_names = ("square", "ground")
+
+    with pytest.raises(ValueError, match="squares has the classes ground, square; the validation set squares has squ"):
+        train(network(), Squares(7), RECIPE, tmp_path, validation=Swapped(3, "val"), show_progress=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_refuses_another_number_of_classes(tmp_path):

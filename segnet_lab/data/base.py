@@ -214,7 +214,7 @@ class Part(SegmentationDataset):
         if isinstance(data, Part):  # numbers of the whole set, so that `options` mean the same images
             data, numbers = data.data, [data.numbers[i] for i in numbers]
         self.__dict__.update(data.__dict__)
-        self.name, self.data, self.numbers = data.name, data, numbers
+        self.name, self.data, self.numbers, self.made_here = data.name, data, numbers, data.made_here
         self.options = {**data.options, "part": numbers}
         self.part_name = name or f"{len(numbers)} of {len(data)}"
 

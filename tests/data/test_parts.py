@@ -1,0 +1,126 @@
+"""Parts and folds of a data set, what tells two data sets apart, and what is taken for a data set."""
+
+from itertools import chain
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch.utils.data import ConcatDataset, DataLoader, Subset, random_split
+
+from segnet_lab.data import load_dataset
+from segnet_lab.data.base import as_dataset
+
+CARD = """title: Tiny
+classes: [{Ground: [9, 9, 9]}, {Cat: [255, 128, 0]}]
+void: {index: 255, colour: [0, 0, 0]}
+"""
+
+
+def scenes(n=7, **options):
+    return load_dataset("roadscenes", images=n, size=(16, 16), **options)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six images of one class each, on disk."""
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    for i in range(6):
+        Image.fromarray(np.full((8, 10, 3), 40 * i, np.uint8)).save(tmp_path / "images" / f"a{i}.png")
+        Image.fromarray(np.full((8, 10), i % 2, np.uint8)).save(tmp_path / "labels" / f"a{i}.png")
+    (tmp_path / "card.yaml").write_text(CARD)
+    return tmp_path
+
+
+def test_a_part_of_a_part_is_a_part_of_the_whole():
+    data = scenes()
+    part = data.part([1, 3, 5, 6]).part([3, 0])
+    assert part.options["part"] == [6, 1]
+    assert part.part_name == "2 of 7"
+    assert torch.equal(part[0].image, data[6].image)
+    assert part.file_name(1) == data.file_name(1)
+    with pytest.raises(IndexError, match="image 4 of roadscenes 'train', which has 4"):
+        data.part([1, 3, 5, 6]).part([4])
+
+
+def test_the_options_of_a_part_make_it_again(folder):
+    for whole in (scenes(), load_dataset("folder", root=folder)):
+        part = whole.part([4, 0, 2])
+        again = load_dataset(part.name, part.split, **part.options)
+        assert len(again) == 3
+        assert [again.file_name(i) for i in range(3)] == [part.file_name(i) for i in range(3)]
+        assert all(torch.equal(again[i].image, part[i].image) for i in range(3))
+        assert again.fingerprint() == part.fingerprint()
+
+
+def test_another_split_of_a_part_is_the_whole_split():
+    assert len(scenes().part([0]).with_split("val")) == 7
+
+
+@given(n=st.integers(2, 12), k=st.integers(2, 12), seed=st.integers(0, 5))
+@settings(max_examples=40, deadline=None)
+def test_folds_cover_all_images_once_and_never_mix(n, k, seed):
+    data = scenes(12).part(range(n))
+    if k > n:
+        with pytest.raises(ValueError, match=rf"folds\({k}\): give a number of folds from 2 to the {n} images"):
+            data.folds(k, seed)
+        return
+    folds = data.folds(k, seed)
+    held_out = [fold.val.options["part"] for fold in folds]
+    assert sorted(chain(*held_out)) == list(range(n))
+    assert max(map(len, held_out)) - min(map(len, held_out)) <= 1
+    for fold in folds:
+        assert sorted(fold.train.options["part"] + fold.val.options["part"]) == list(range(n))
+    assert [f.val.options["part"] for f in data.folds(k, seed)] == held_out
+
+
+def test_folds_of_another_seed_are_others():
+    assert scenes().folds(2, 0)[0].val.options != scenes().folds(2, 1)[0].val.options
+
+
+def test_the_fingerprint_sees_names_labels_and_order_not_the_size_or_the_place(folder, tmp_path_factory):
+    data = load_dataset("folder", root=folder)
+    same = data.fingerprint()
+    assert load_dataset("folder", root=folder, size=(4, 5)).fingerprint() == same
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "moved"
+    folder.rename(elsewhere)
+    assert load_dataset("folder", root=elsewhere).fingerprint() == same
+    assert data.part([1, 0]).fingerprint() != data.part([0, 1]).fingerprint()
+    assert data.part([0, 1]).fingerprint() != data.part([0, 3]).fingerprint()  # equal labels, other names
+    Image.fromarray(np.ones((8, 10), np.uint8)).save(elsewhere / "labels" / "a0.png")
+    assert load_dataset("folder", root=elsewhere).fingerprint() != same
+
+
+def test_scenes_of_another_seed_or_clutter_are_others():
+    prints = {scenes(**options).fingerprint() for options in ({}, {"seed": 1}, {"clutter": 0.9}, {"lighting": "dusk"})}
+    assert len(prints) == 4
+    assert scenes().fingerprint() == scenes().fingerprint() != scenes(6).fingerprint()
+
+
+def test_a_subset_of_torch_is_a_part():
+    data = scenes()
+    first, second = random_split(data, [4, 3], torch.Generator().manual_seed(0))
+    assert as_dataset(first).options["part"] == first.indices
+    assert sorted(as_dataset(first).numbers + as_dataset(second).numbers) == list(range(7))
+    nested = as_dataset(Subset(Subset(data, [2, 4, 6]), [2, 0]))
+    assert nested.options["part"] == [6, 2]
+
+
+@pytest.mark.parametrize(
+    ("thing", "message"),
+    [
+        (lambda d: DataLoader(d, 2), "give the data set itself instead of a DataLoader"),
+        (lambda d: ConcatDataset([d, d]), r"joined with \+ have no classes"),
+        (lambda d: "roadscenes", r"'roadscenes' is a name: give the data set, load_dataset\('roadscenes'\)"),
+        (lambda d: list(d), "list is no segmentation data set: it lacks name, split, num_classes"),
+        (lambda d: [d[0].image, d[0].label], "data.part"),
+        (lambda d: None, "NoneType is no segmentation data set"),
+        (lambda d: Subset([1, 2, 3], [0]), "list is no segmentation data set"),
+    ],
+)
+def test_what_else_torch_users_have_at_hand_is_told_the_way(thing, message):
+    with pytest.raises(ValueError, match=message):
+        as_dataset(thing(scenes(2)))
