@@ -279,8 +279,8 @@ def _with_split_folders(layout: Layout, root: Path, images: Path) -> Layout:
 
 
 def _missing_split(root: Path, split: str, card: Card, layout: Layout, present: list[str]) -> FileNotFoundError:
-    wanted, train = (layout.place("listing", root, s).relative_to(root) for s in (split, "train"))
-    if "{split}" not in layout.images and not (root / train).is_file():
+    wanted = os.path.relpath(layout.place("listing", root, split), root)
+    if "{split}" not in layout.images and not layout.place("listing", root, "train").is_file():
         present = ["train (all)"] if present == ["train"] else present
     without = ", or train with --validation none" if split == "val" else ""
     return FileNotFoundError(

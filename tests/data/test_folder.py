@@ -109,6 +109,16 @@ def test_lists_that_are_called_otherwise(own):
         own.load("val")
 
 
+def test_lists_that_lie_elsewhere(own, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("lists")
+    own.layout(listing=f"{elsewhere.as_posix()}/{{split}}.txt")
+    own.pair("a", "b")
+    (elsewhere / "train.txt").write_text("b\n")
+    assert own.files() == [("images/b.png", "labels/b.png")]
+    with pytest.raises(FileNotFoundError, match=r"no split 'val' .* Present: train\. Write .*val\.txt"):
+        own.load("val")
+
+
 @pytest.mark.parametrize(
     ("images", "labels"),
     [
@@ -416,6 +426,7 @@ def test_two_labels_for_one_image(own):
         ),
         ({"marks": "x"}, r"unknown key under `layout` 'marks'"),
         ({"images": 3}, r"layout: images is the name of a folder, .* not 3"),
+        ({"listing": "all.txt"}, r"layout: listing 'all\.txt' is one file for all splits: write \{split\} in"),
         ({"label_suffix": ["_L"]}, r"layout: label_suffix is the name .* not \['_L'\]"),
     ],
 )
