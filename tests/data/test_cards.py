@@ -184,6 +184,38 @@ def test_a_full_label_map_has_255_classes(trees):
         read_card(trees.text("card.yaml", text.format("".join(rows))))
 
 
+# ---- the example
+
+
+def voc_colour(number):
+    """The colour that Pascal VOC's palette, and most labelling programs, give a number: its bits, spread over RGB."""
+    return tuple(sum(((number >> (3 * i + channel)) & 1) << (7 - i) for i in range(3)) for channel in range(3))
+
+
+def test_the_example_says_the_same_by_number_and_by_colour():
+    card = load_card("folder")
+    assert {voc_colour(number): index for number, index in card.indices.items()} == card.indices_by_colour
+
+
+def test_what_the_example_leaves_out_may_be_written_in(trees):
+    text = load_card("folder").path.read_text(encoding="utf-8")
+    for line in ("ids: {", "  label_suffix: ", "  image_suffix: ", "splits: {"):
+        commented = next(start + "# " for start in ("", "  ") if f"\n{start}# {line.strip()}" in text)
+        text = text.replace("\n" + commented + line.strip(), "\n" + commented[:-2] + line.strip())
+    card = read_card(trees.text("card.yaml", text.replace("[128, 0, 0]   ", "[[128, 0, 0], [64, 0, 0]]")))
+    assert card.indices == {0: 255, 7: 0, 8: 0, 33: 1, 34: 2, 255: 255}
+    assert card.indices_by_colour[(64, 0, 0)] == 1
+    assert card.layout["label_suffix"] == "_mask"
+    assert card.layout["image_suffix"] == "_photo"
+    assert card.splits == {"train": 80, "val": 20}
+
+
+def test_the_table_in_the_readme_is_right(trees):
+    readme = (load_card("folder").path.parent / "README.md").read_text(encoding="utf-8")
+    card = read_card(trees.text("card.yaml", readme.split("```yaml\n")[1].split("```")[0]))
+    assert card.indices == {0: 255, 7: 0, 26: 1, 27: 1, 255: 255}
+
+
 # ---- bad cards
 
 

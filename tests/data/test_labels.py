@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from segnet_lab.data import load_dataset
 from segnet_lab.data.cards import load_card, read_card
 from segnet_lab.data.labels import read_label
 from tests.data.written import png, tiff
@@ -215,6 +216,16 @@ def test_a_colour_label_made_indexed_is_right_or_refused(tmp_path, suffix, name)
     assert label is None or np.array_equal(label, wanted)
 
 
+def test_palettes_of_labelling_programs_fit_the_example_card(tmp_path):
+    # Pascal VOC's palette, which these programs write: black is Background on that card, in every kind of file
+    card = load_card("folder")
+    voc = [BLACK, (128, 0, 0), (0, 128, 0), *[(9, 9, 9)] * 252, (224, 224, 192)]
+    same(indexed(tmp_path / "a.png", [[0, 1, 2, 255]], *voc), card, [[0, 1, 2, 255]])
+    same(indexed(tmp_path / "a.png", [[0, 0]], *voc), card, [[0, 0]])
+    same(png(tmp_path / "a.png", [[BLACK, (0, 128, 0)]], 8, "rgb"), card, [[0, 2]])
+    same(png(tmp_path / "a.png", [[BLACK, BLACK]], 8, "rgb"), card, [[0, 0]])
+
+
 # ---- grey in RGB
 
 
@@ -247,6 +258,29 @@ def test_black_and_white_are_no_numbers(tmp_path, card):
     # a mask of a drawing program: read as numbers, all that is marked would be void
     with pytest.raises(ValueError, match=r"colour \(255, 255, 255\) at row 0, column 1 .* is none of the 4"):
         read_label(png(tmp_path / "a.png", [[BLACK, WHITE]], 8, "rgb"), card)
+
+
+# ---- a folder of one's own
+
+
+@pytest.mark.parametrize(
+    ("text", "write"),
+    [
+        (CITYSCAPES, lambda path: png(path, [[7, 33], [0, 0]])),
+        (EXAMPLE.replace("255, colour", "0, colour"), lambda path: png(path, [[1, 3], [0, 0]], 2)),
+        (EXAMPLE, lambda path: indexed(path, [[9, 7], [8, 8]], *[WHITE] * 7, DOG, BLACK, BACKGROUND)),
+        (EXAMPLE, lambda path: png(path, np.array([[BACKGROUND, DOG], [BLACK, BLACK]]) * 257, 16, "rgb")),
+    ],
+)
+def test_a_folder_loads_such_labels(trees, text, write):
+    trees.text("card.yaml", text)
+    trees.photo("images/a.png", (2, 2))
+    (trees.root / "labels").mkdir()
+    write(trees.root / "labels/a.png")
+    data = load_dataset("folder", root=trees.root)
+    void = data.ignore_index
+    assert data[0].label.tolist() == [[0, 2], [void, void]]
+    assert void not in range(data.num_classes)
 
 
 # ---- any map in any form
