@@ -1,7 +1,10 @@
 """Error messages that help."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+
+EXPECTED = (ValueError, OSError, ArithmeticError, RuntimeError, ImportError)  # what users meet: one line is enough
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:
@@ -14,3 +17,46 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     close = get_close_matches(str(name), known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"unknown {kind} {name!r}.{hint} Known: {', '.join(known)}"
+
+
+def in_options(message: str, options: Mapping[str, str]) -> str:
+    """An error of the library in the words of a command: its options in place of Python's arguments.
+
+    Parameters
+    ----------
+    message : str
+    options : mapping
+        Name of an argument -> the option that sets it.
+
+    Examples
+    --------
+    >>> options = {"size": "--size", "batch_size": "--batch-size", "run_dir": "--run"}
+    >>> in_options("images of 2 sizes: pass size=(H, W) to load_dataset, or batch_size=1", options)
+    'images of 2 sizes: pass --size H W, or --batch-size 1'
+    >>> in_options("runs/a holds another run: its size is 3. Give another run_dir", options)
+    'runs/a holds another run: its size is 3. Give another --run'
+    """
+    message = re.sub(r"\b\w+=\S* \((--[\w-]+)[^)]*\)", r"\1", message)  # "root= (--root on the command line)"
+
+    def option(found: re.Match) -> str:
+        name, value = found["name"], found["value"]
+        if value is None and "_" not in name:  # a word of a sentence
+            return found[0]
+        value = re.sub(r"[()\[\],]+\s*", " ", value or "").strip()
+        return f"{options[name]} {value}".strip()
+
+    if options:
+        names = "|".join(sorted(options, key=len, reverse=True))
+        value = r"\([^)]*\)|\[[^\]]*\]|'[^']*'|[^\s,;:()]*"
+        message = re.sub(rf"(?<![\w-])(?P<name>{names})\b(?:=(?P<value>{value}))?", option, message)
+    for said, meant in _IN_A_COMMAND.items():
+        message = message.replace(said, meant)
+    return message
+
+
+_IN_A_COMMAND = {
+    " to load_dataset": "",
+    "create the model with num_classes=data.num_classes": "give the data set that the network was trained on, or one "
+    "with the same classes",
+    "give (H, W) in pixels": "give H W in pixels",
+}

@@ -1,5 +1,7 @@
 """The command line: `segnet-lab --help`."""
 
+import os
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -9,12 +11,11 @@ import click
 import yaml
 
 from segnet_lab import __version__
+from segnet_lab._messages import EXPECTED, in_options
 
-EXPECTED = (ValueError, OSError, ArithmeticError, RuntimeError)  # what our own checks raise: shown without traceback
 
-
-class _Group(click.Group):
-    """Shows our errors as one readable line instead of a traceback."""
+class _Command(click.Command):
+    """Shows our errors as one readable line, in the words of the command, instead of a traceback."""
 
     def invoke(self, context):
         try:
@@ -22,13 +23,59 @@ class _Group(click.Group):
         except (click.exceptions.Exit, click.Abort):  # click's own, RuntimeErrors too
             raise
         except EXPECTED as error:
-            raise click.ClickException(str(error)) from error
+            if context.find_root().params.get("traceback"):
+                raise
+            raise click.ClickException(_one_line(error, self.get_params(context))) from error
+
+
+class _Group(click.Group):
+    command_class = _Command
+    group_class = type
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(130) from None  # as a shell counts it; what was kept is said by then
+
+
+def _one_line(error: Exception, parameters: list[click.Parameter]) -> str:
+    options = {p.name: max(p.opts, key=len) for p in parameters if isinstance(p, click.Option)}
+    message = in_options(str(error) or type(error).__name__, options)
+    if isinstance(error, RuntimeError) and not type(error).__module__.startswith("segnet_lab"):  # torch's, most likely
+        message += "\nIf that tells you nothing, `segnet-lab --traceback ...` shows where it happened."
+    return message
+
+
+class _Path(click.Path):
+    """A path in which ~ is one's home."""
+
+    def convert(self, value, param, ctx):
+        return super().convert(os.path.expanduser(value), param, ctx)
+
+
+class _RunPath(_Path):
+    """A run: its directory, or its name among one's own runs or those that came with the kit."""
+
+    def convert(self, value, param, ctx):
+        from segnet_lab.folders import runs_dir, shipped
+
+        path = super().convert(value, param, ctx)
+        found = [p / path for p in (Path(), runs_dir(), shipped("results"), shipped("results").parent)]
+        return str(next((p for p in found if (p / "run.json").is_file()), path))
+
+
+FOLDER, FILE = _Path(file_okay=False), _Path(dir_okay=False)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-def main() -> None:
+@click.option("--traceback", is_flag=True, envvar="SEGNET_LAB_TRACEBACK", help="Show where an error came from.")
+def main(traceback: bool) -> None:
     """Teach and analyse pooling-index decoding: SegNet in notebooks, widgets and batch runs."""
+
+
+# ------------------------------------------------------------------------------------------------ lessons
 
 
 @main.command()
@@ -42,9 +89,22 @@ def demo(epochs: int, lab: bool) -> None:
 
 
 @main.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+def lessons(folder: str) -> None:
+    """Copy the lessons to DIR, to work in. What is there already stays as it is."""
+    from segnet_lab.lessons import copy_lessons
+
+    copied = copy_lessons(folder)
+    click.echo(f"{len(copied.written)} files copied to {copied.folder}, solutions in {copied.folder / 'solutions'}")
+    if copied.kept:
+        click.echo(f"{len(copied.kept)} were there already and stay as they are")
+    click.echo(f"Begin with:\n\n    jupyter lab {copied.folder / '00_start_here.ipynb'}")
+
+
+@main.command()
 @click.argument("name", required=False)
 @click.option("-p", "--parameter", nargs=2, multiple=True, metavar="KEY VALUE", help="Set a parameter; repeatable.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Executed notebook [runs/notebooks/NAME.ipynb].")
+@click.option("-o", "--output", type=FILE, help="Executed notebook [runs/notebooks/NAME.ipynb].")
 @click.option("--refresh", is_flag=True, help="For authors: put fresh outputs into the notebook itself.")
 def notebooks(name: str | None, parameter: tuple, output: str | None, refresh: bool) -> None:
     """Run the lesson NAME from top to bottom; without a name, list the lessons and their parameters."""
@@ -62,124 +122,351 @@ def notebooks(name: str | None, parameter: tuple, output: str | None, refresh: b
             for p in batch.parameters(lesson).values():
                 click.echo(f"    {p.name}: {p.type} = {p.default!r}  {p.help}")
         return
-    click.echo(f"executed: {batch.run_notebook(name, dict(parameter), output)}")
+    click.echo(f"executed: {batch.run_notebook(name, batch.parse_parameters(parameter), output)}")
 
 
 @main.command()
 @click.argument("name")
-@click.option("-g", "--grid", nargs=2, multiple=True, required=True, metavar="KEY A,B,C", help="Values of a parameter.")
-@click.option("-o", "--folder", type=click.Path(file_okay=False), default="runs/sweep", show_default=True)
+@click.option(
+    "-g",
+    "--grid",
+    nargs=2,
+    multiple=True,
+    required=True,
+    metavar="KEY A,B,C",
+    help="Values of a parameter; lists apart by semicolons. Repeatable.",
+)
+@click.option("-o", "--folder", type=FOLDER, default="runs/sweep", show_default=True, help="Executed notebooks.")
 @click.option("-j", "--jobs", default=1, show_default=True, help="Notebooks at a time.")
 def sweep(name: str, grid: tuple, folder: str, jobs: int) -> None:
     """Run the lesson NAME for every combination of parameter values."""
     from segnet_lab import batch
 
-    results = batch.sweep(name, {key: values.split(",") for key, values in grid}, folder, jobs)
+    results = batch.sweep(name, batch.parse_grid(name, grid), folder, jobs)
     for output, error in results.items():
         click.echo(f"{'failed' if error else 'done  '}  {output}")
     if any(results.values()):
         raise click.ClickException("\n".join(str(error) for error in results.values() if error))
 
 
-def _recipe_options(command):
-    """One option a field of Recipe, so that a setting exists once."""
-    from segnet_lab.recipe import Recipe
+# ------------------------------------------------------------------------------------------------ networks
 
-    for field in reversed(fields(Recipe)):
-        option = "--" + field.name.replace("_", "-")
-        kind = {"is_flag": True} if field.type is bool else {"type": field.type}
-        command = click.option(option, field.name, default=field.default, show_default=True, **kind)(command)
-    return command
-
-
-_data_options = [
-    click.option("--data", "dataset", default="roadscenes", show_default=True, help="Name of a data set."),
-    click.option("--root", type=click.Path(), help="Where it lies, if not in the usual places."),
-    click.option("--size", nargs=2, type=int, metavar="H W", help="Resize to this size."),
-    click.option(
-        "-D", "options", nargs=2, multiple=True, metavar="KEY VALUE", help="Its own options, e.g. -D images 100."
-    ),
-]
-
-
-def _with_data(command):
-    for option in reversed(_data_options):
-        command = option(command)
-    return command
+RECIPE_HELP = {  # what `train --help` says of each setting of segnet_lab.recipe.Recipe
+    "epochs": "How often every image is seen; with more, a finished run goes on.",
+    "learning_rate": "0.1 for the Basic networks; 0.001 for those with a VGG16 encoder.",
+    "momentum": "Of sgd and rmsprop.",
+    "weight_decay": "L2 penalty on the weights.",
+    "batch_size": "Images a step; 1 takes images of any size.",
+    "balancing": "Class weights: median_frequency, median_frequency_whole_set, published, natural (none), or your own, "
+    "one per class: 1,2.5,4.",
+    "seed": "Of the weights' first values, the order of images, dropout and augmentation.",
+    "evaluate_every": "Epochs between two evaluations.",
+    "precision": "auto, float32 or bfloat16; auto takes bfloat16 where the device computes it fast.",
+    "checkpointing": "Less memory, more time: recompute activations in the backward pass.",
+    "optimizer": "sgd, adam, adamw or rmsprop.",
+    "schedule": "Of the learning rate: constant, or a scheduler of torch, such as 'StepLR(step_size=30, gamma=0.1)'.",
+    "augmentation": "none, or any of flip,scale,colour.",
+    "patience": "Stop after so many evaluations without a higher G; 0 trains all epochs.",
+}
 
 
-def _load(dataset: str, split: str, root: str | None, size: tuple | None, options: tuple):
-    from segnet_lab.data import load_dataset
+class _WithRecipe(_Command):
+    """A command with one option per field of Recipe, so that a setting exists once."""
 
-    given = {"root": root, "size": size or None} | {key: yaml.safe_load(value) for key, value in options}
-    return load_dataset(dataset, split=split, **{key: value for key, value in given.items() if value is not None})
+    def get_params(self, context):
+        from segnet_lab.recipe import Recipe
+
+        *own, help_option = super().get_params(context)
+        for field in fields(Recipe):
+            kind = {"is_flag": True} if field.type is bool else {"type": field.type if callable(field.type) else str}
+            own.append(
+                click.Option(
+                    ["--" + field.name.replace("_", "-"), field.name],
+                    default=field.default,
+                    show_default=True,
+                    help=RECIPE_HELP[field.name],
+                    **kind,
+                )
+            )
+        return [*own, help_option]
 
 
-@main.command()
+def _data_options(data: str, size: str, default: str | None = None):
+    """Options that say which images."""
+    options = [
+        click.option("--data", "dataset", default=default, show_default=bool(default), help=data),
+        click.option("--root", type=_Path(), help="Where the data set lies, if not in the usual places."),
+        click.option("--size", nargs=2, type=int, metavar="H W", help=size),
+        click.option(
+            "-D", "options", nargs=2, multiple=True, metavar="KEY VALUE", help="Its own options, e.g. -D images 100."
+        ),
+    ]
+
+    def decorate(command):
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _given(root: str | None, size: tuple | None, options: tuple) -> dict:
+    """What the data options change, by name."""
+    given = {name: value for name, value in (("root", root), ("size", size)) if value}
+    return given | {key: yaml.safe_load(value) for key, value in options}
+
+
+_device = click.option("--device", help="cpu, cuda, mps, ... [the accelerator if there is one]")
+
+
+@main.command(cls=_WithRecipe)
 @click.argument("model")
-@click.option("--run", "run_dir", type=click.Path(file_okay=False), required=True, help="Run directory; goes on there.")
-@_with_data
-@click.option("--validation", default="val", show_default=True, help="Split that selects the epoch; none: the last.")
+@click.option("--run", "run_dir", type=FOLDER, required=True, help="Run directory; goes on there.")
+@_data_options("Name of a data set; see `segnet-lab data list`.", "Resize images to this size.", default="roadscenes")
+@click.option(
+    "--validation", default="val", show_default=True, help="Split that selects the epoch; none: the last is taken."
+)
+@click.option(
+    "--fold", metavar="I/K", help="Cut the images into K parts at random; train on all but part I, validate on it."
+)
 @click.option("--width", default=1.0, show_default=True, help="Share of the paper's channels.")
 @click.option("--dropout", type=float, help="At the authors' places; the default is the network's own.")
 @click.option("--input-transform", help="lrn, lcn, none or imagenet; the default is the network's own.")
-@click.option("--init", type=click.Path(), help="ImageNet weights for a VGG16 encoder: a file, 'vgg16' or 'vgg16_bn'.")
-@_recipe_options
+@click.option(
+    "--init",
+    help="What to start from: a run, also one with other classes; or imagenet, vgg16, vgg16_bn or a file with "
+    "ImageNet's weights for a VGG16 encoder.",
+)
+@click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard into the run directory.")
+@_device
+@click.pass_context
 def train(
-    model, run_dir, dataset, root, size, options, validation, width, dropout, input_transform, init, **recipe
+    context,
+    model,
+    run_dir,
+    dataset,
+    root,
+    size,
+    options,
+    validation,
+    fold,
+    width,
+    dropout,
+    input_transform,
+    init,
+    tensorboard,
+    device,
+    **recipe,
 ) -> None:
-    """Train MODEL and leave a run directory. Interrupt it at any time: the same command goes on."""
+    """Train MODEL and leave a run directory. Interrupt it at any time: the same command goes on.
+
+    Prints the scores of every epoch, and at last those of the selected weights.
+    """
+    from segnet_lab.data import load_dataset
     from segnet_lab.models import create_model
+    from segnet_lab.provenance import in_words
     from segnet_lab.recipe import Recipe
+    from segnet_lab.runs import RunDirectory
     from segnet_lab.training import train as run_training
 
     recipe = Recipe(**recipe)
-    data = _load(dataset, "train", root, size, options)
+    data = load_dataset(dataset, split="train", **_given(root, size, options))
+    validation = None if validation == "none" else validation
+    if fold:
+        if context.get_parameter_source("validation") is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError("--fold says what validates: leave --validation out")
+        data, validation = _fold(data, fold)
     network = create_model(
         model, data.num_classes, width=width, dropout=dropout, input_transform=input_transform, seed=recipe.seed
     )
-    if init:
-        from segnet_lab.models.imagenet import load_imagenet
+    on_epoch = None
+    if tensorboard:
+        from segnet_lab.tensorboard import writer
 
-        click.echo(load_imagenet(network, init))
-    history = run_training(network, data, recipe, run_dir, validation=None if validation == "none" else validation)
-    click.echo(history.to_string(index=False, float_format="{:.3f}".format))
-    click.echo(f"weights, log and scores: {run_dir}")
+        on_epoch = writer(run_dir)
+    init = init and _RunPath().convert(init, None, None)
+    run_training(
+        network, data, recipe, run_dir, validation=validation, init=init, on_epoch=on_epoch, device=device or None
+    )
+    run = RunDirectory(run_dir)
+    scores = run.scores()
+    click.echo(f"{run_dir}: {run.log_rows()} epochs; weights of epoch {scores['epoch']} selected. Their scores:")
+    for role in ("train", "val", "test"):
+        if role in scores:
+            click.echo(f"  {in_words(scores[role]['on'])}\n  {'   '.join(_percent(scores[role]))}")
 
 
 @main.command()
-@click.option("--run", "run_dir", type=click.Path(file_okay=False), required=True)
-@_with_data
-@click.option("--split", default="val", show_default=True)
-def evaluate(run_dir, dataset, root, size, options, split) -> None:
-    """Score a run's selected weights on a split: G, C, mIoU, BF in percent."""
+@click.option("--run", "run_dir", type=_RunPath(file_okay=False), required=True, help="Run directory.")
+@_data_options("Another data set than the run's, with the same classes.", "Another size than the run's.")
+@click.option("--split", default="val", show_default=True, help="val: what selected the run's epoch.")
+@click.option("--json", "json_file", type=FILE, help="Write all scores, those of each class too, to this file.")
+@_device
+def evaluate(run_dir, dataset, root, size, options, split, json_file, device) -> None:
+    """Score a run's selected weights on its own data set: G, C, mIoU, BF in percent, and what they belong to."""
+    from segnet_lab.devices import default_device
     from segnet_lab.evaluation import evaluate as score
+    from segnet_lab.files import write_json
+    from segnet_lab.provenance import in_words
     from segnet_lab.runs import load_run
 
-    scores = score(load_run(run_dir).model, _load(dataset, split, root, size, options))
-    for name in ("G", "C", "mIoU", "BF"):
-        click.echo(f"{name:5s}{100 * scores[name]:6.2f}")
+    model = load_run(run_dir).model
+    data = _data_to_score(run_dir, model.trained_on, dataset, split, _given(root, size, options))
+    scores = score(model.to(device or default_device()), data)
+    click.echo(in_words(scores["on"]))
+    if data.name != model.trained_on.name:
+        click.echo(f"(the network was trained on {_trained_on(model)})")
+    for line in _percent(scores):
+        click.echo(line)
+    if json_file:
+        write_json(json_file, {"run": run_dir, **scores})
+
+
+def _data_to_score(run_dir: str, trained_on, dataset: str | None, split: str, given: dict):
+    """The run's own images; those of another data set at the run's size if one is named."""
+    from segnet_lab.data import load_dataset
+    from segnet_lab.results import data_of
+
+    if dataset in (None, trained_on.name):
+        return data_of(run_dir, split, **given)
+    return load_dataset(dataset, split=split, **{"size": trained_on.size, **given})
+
+
+def _percent(scores: dict) -> list[str]:
+    return [f"{name:5s}{100 * scores[name]:6.2f}" for name in ("G", "C", "mIoU", "BF")]
+
+
+def _fold(data, fold: str):
+    """Training and validation part of "2/5"."""
+    found = re.fullmatch(r"(\d+)/(\d+)", fold)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise click.UsageError(f"--fold {fold}: give the number of the part and how many there are, as in 2/5")
+    return data.folds(int(found[2]))[int(found[1]) - 1]
+
+
+def _trained_on(model) -> str:
+    on = model.trained_on
+    size = "at {}x{}".format(*on.size) if on.size else "of their own sizes"
+    return f"{on.title} {on.split}, {on.images} images {size}"
 
 
 @main.command()
-@click.argument("images", nargs=-1, required=True, type=click.Path(dir_okay=False))
-@click.option("--run", "run_dir", type=click.Path(file_okay=False), required=True)
-@click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the pictures.")
-def predict(images, run_dir, out) -> None:
-    """Label IMAGES: writes a label PNG, a coloured PNG and an overlay for each."""
-    from segnet_lab.inference import write_prediction
-    from segnet_lab.runs import RunDirectory, load_run
+@click.argument("names", metavar="[SET]...", nargs=-1)
+@click.option("--split", default="val", show_default=True, help="Whose scores.")
+@click.option("--csv", "csv_file", type=FILE, help="Write the table to this file.")
+def runs(names: tuple, split: str, csv_file: str | None) -> None:
+    """Tabulate the runs of a SET, such as a folder in runs/; without one, all there are.
+
+    What each is, how far it is, and its scores in percent with what they belong to.
+    """
+    import pandas as pd
+
+    from segnet_lab.files import write_text
+    from segnet_lab.overview import runs_table
+
+    table = pd.concat([runs_table(name, split) for name in names or [None]], ignore_index=True)
+    if csv_file:
+        write_text(csv_file, table.to_csv(index=False))
+    whole = {"epoch": "Int64", "images": "Int64"}
+    click.echo(table.astype(whole).to_string(index=False, na_rep="", float_format="{:.2f}".format))
+
+
+@main.command()
+def weights() -> None:
+    """List the trained weights that `create_model(name, weights=...)` and `train --init` take."""
+    from segnet_lab.models.weights import list_weights
+
+    click.echo(list_weights().to_string())
+
+
+class _Size(click.ParamType):
+    name = "size"
+
+    def convert(self, value, param, ctx):
+        if value in ("run", "own"):
+            return value
+        if found := re.fullmatch(r"(\d+)[x,](\d+)", value):
+            return int(found[1]), int(found[2])
+        self.fail(f"{value!r}: give run, own, or H W in pixels", param, ctx)
+
+
+class _WithSize(_Command):
+    """A command whose `--size` takes one word or two numbers."""
+
+    def parse_args(self, context, args):
+        text = re.sub(r"(?<=\0--size\0)(\d+)\0(?=\d+(?:\0|$))", r"\1x", "\0".join(["", *args]))
+        return super().parse_args(context, text.split("\0")[1:])
+
+
+@main.command(cls=_WithSize)
+@click.argument("images", nargs=-1, required=True, type=_Path())
+@click.option("--run", "run_dir", type=_RunPath(file_okay=False), required=True, help="Run directory.")
+@click.option("--out", type=FOLDER, required=True, help="Folder for what is made.")
+@click.option(
+    "--size",
+    type=_Size(),
+    default="run",
+    show_default=True,
+    metavar="run|own|H W",
+    help="At what size the network looks: run: with as many pixels as in training; own: the picture's own, large ones "
+    "in tiles. Labels are always for the picture's own pixels.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files of other making.")
+@_device
+def predict(images, run_dir, out, size, overwrite, device) -> None:
+    """Label IMAGES, files or folders: writes a label PNG, a coloured PNG and an overlay for each.
+
+    Goes on past a file that cannot be read, and then ends with exit code 1. What the same command made before is made
+    again; it stops before the first if other files are in the way.
+    """
+    from segnet_lab.devices import default_device
+    from segnet_lab.optimization import optimize
+    from segnet_lab.predictions import find_pictures, in_the_way, write_prediction
+    from segnet_lab.runs import load_run
 
     model = load_run(run_dir).model
-    palette = RunDirectory(run_dir).about()["data"]["palette"]
-    for image in images:
-        for path in write_prediction(model, image, out, palette):
-            click.echo(path)
+    about = {
+        "run": "/".join(Path(run_dir).absolute().parts[-2:]),
+        "model": model.config.name,
+        "trained_on": _trained_on(model),
+        "size": size,
+        "classes": model.trained_on.class_names,
+    }
+    pictures = find_pictures(images, out)
+    if not overwrite and (others := in_the_way(pictures, about)):
+        more = f" and {len(others) - 1} more are" if others[1:] else " is"
+        raise click.ClickException(
+            f"{others[0]}{more} there already, of other making than by this command from this picture: "
+            "give another --out, or --overwrite"
+        )
+    click.echo(f"{run_dir}: {model.config.name}, trained on {_trained_on(model)}; {_looks_at(model, size)}")
+    network = optimize(model.to(device or default_device()))
+    bad = []
+    for picture in pictures:
+        try:
+            write_prediction(network, picture, model.trained_on.palette, size=size, about=about)
+            click.echo(f"{picture.file} -> {picture}")
+        except EXPECTED as error:
+            bad.append(str(picture.file))
+            click.echo(f"{picture.file} FAILED: {error}", err=True)
+    if bad:
+        raise click.ClickException(f"{len(bad)} of {len(pictures)} could not be labelled: {', '.join(bad)}")
 
 
-@main.group()
+def _looks_at(model, size) -> str:
+    if size == "own" or (size == "run" and model.trained_on.size is None):
+        return "looks at each picture's own pixels"
+    if size == "run":
+        return "looks at as many pixels of each picture ({}x{})".format(*model.trained_on.size)
+    return "looks at each picture at {}x{}".format(*size)
+
+
+# ------------------------------------------------------------------------------------------------ data
+
+
+@main.group(cls=_Group)
 def data() -> None:
-    """Data sets: what there is, getting it, checking it."""
+    """Data sets: what there is, getting it, checking it, splitting your own."""
 
 
 @data.command("list")
@@ -195,7 +482,7 @@ def data_list() -> None:
 
 @data.command("get")
 @click.argument("name")
-@click.option("--root", type=click.Path(file_okay=False), help="Where to put it [SEGNET_LAB_DATA or datasets/].")
+@click.option("--root", type=FOLDER, help="Where to put it [SEGNET_LAB_DATA or datasets/].")
 def data_get(name: str, root: str | None) -> None:
     """Download NAME from the public source on its card; goes on where it stopped."""
     from segnet_lab.data.download import get
@@ -205,9 +492,9 @@ def data_get(name: str, root: str | None) -> None:
 
 @data.command("check")
 @click.argument("name")
-@click.option("--root", type=click.Path(file_okay=False), help="Where it lies, if not in the usual places.")
+@click.option("--root", type=FOLDER, help="Where it lies, if not in the usual places.")
 def data_check(name: str, root: str | None) -> None:
-    """Say what of NAME is there, what is missing and which files are broken."""
+    """Say what of NAME is there, what is missing, which files are broken and what will hurt training."""
     from segnet_lab.data.checking import check
 
     report = check(name, root)
@@ -216,8 +503,31 @@ def data_check(name: str, root: str | None) -> None:
         raise SystemExit(1)
 
 
+@data.command("split")
+@click.argument("name", type=click.Choice(["folder"]))
+@click.option("--root", type=FOLDER, required=True, help="The folder that holds card.yaml.")
+@click.option("--val", default=0.2, show_default=True, help="Share of the images that validates.")
+@click.option("--test", default=0.0, show_default=True, help="Share of the images that tests.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same lists.")
+@click.option(
+    "--by",
+    default="image",
+    show_default=True,
+    help="prefix keeps images together whose names differ in the number at their end, such as frames of one film.",
+)
+@click.option("--force", is_flag=True, help="Replace lists that are there.")
+def data_split(name: str, root: str, val: float, test: float, seed: int, by: str, force: bool) -> None:
+    """Divide your own images at random: writes train.txt, val.txt and test.txt beside the card."""
+    from segnet_lab.data.splitting import split_folder
+
+    click.echo(split_folder(root, val=val, test=test, seed=seed, by=by, force=force))
+
+
+# ------------------------------------------------------------------------------------------------ the rest
+
+
 @main.command()
-@click.option("--out", type=click.Path(dir_okay=False), default="playground.html", show_default=True)
+@click.option("--out", type=FILE, default="playground.html", show_default=True, help="The file.")
 def playground(out: str) -> None:
     """Write the playground as one HTML file that opens offline."""
     from segnet_lab.widgets import write_playground_html

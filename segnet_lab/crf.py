@@ -167,6 +167,7 @@ class WithDenseCRF(torch.nn.Module):
         super().__init__()
         self.network, self.settings = network, settings or DenseCRF()
         self.num_classes = network.num_classes
+        self.trained_on = getattr(network, "trained_on", None)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images (B, 3, H, W) of 0..1 -> log probabilities (B, K, H, W) after the CRF, float32."""
