@@ -85,7 +85,7 @@ def test_a_run_finds_its_part_its_validation_set_and_its_folder_again(tmp_path):
     assert results.data_of(tmp_path / "run", "train").fingerprint() == whole.part([5, 1]).fingerprint()
     assert results.data_of(tmp_path / "run", "val").fingerprint() == judge.fingerprint()
     assert results.data_of(tmp_path / "run", "test").fingerprint() == whole.with_split("test").fingerprint()
-    assert results.data_of(tmp_path / "run", "val", size=(8, 8)).size == (8, 8)
+    assert results.data_of(tmp_path / "run", "val", size=(16, 24)).size == (16, 24)
     table = results.scores_table(str(tmp_path), "test")
     assert table.loc["run", ["split", "images", "size", "convention"]].tolist() == ["test", 3, "16x16", "paper"]
 
