@@ -11,7 +11,7 @@ import numpy as np
 
 from segnet_lab._messages import unknown
 from segnet_lab.data.cards import SPLITS, Card, load_card
-from segnet_lab.data.labels import read_label
+from segnet_lab.data.images import read_label
 from segnet_lab.data.listings import Line, normal, read_listing, without_suffix
 from segnet_lab.data.ondisk import FileDataset, Pair, by_name, entry, files_in, missing_split
 from segnet_lab.data.text import read_text

@@ -1,14 +1,16 @@
-"""Reading images of any kind, and saying clearly what is wrong with the others."""
+"""Reading images and label maps of any kind, and saying clearly what is wrong with the others."""
 
-import os
-import warnings
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
+
+from segnet_lab.data.cards import Card
+from segnet_lab.data.labels import classes_of
+from segnet_lab.data.opening import errors_of, open_image
+from segnet_lab.data.stored import read_stored
 
 DTYPES = (torch.uint8, torch.uint16, torch.bool, torch.float16, torch.bfloat16, torch.float32, torch.float64)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")
@@ -55,51 +57,46 @@ def read_rgb(path: str | Path) -> np.ndarray:
     return np.round(_unit(pixels, path) * 255).astype(np.uint8)
 
 
-def open_image(source, before=None) -> Image.Image:
-    """A PIL image, decoded, upright.
+def read_label(path: str | Path, card: Card, numbers: dict | None = None, colours: dict | None = None) -> np.ndarray:
+    """A label map, checked against the card of its data set.
 
     Parameters
     ----------
-    source : str or Path
-        `~` is your home folder.
-    before : callable, optional
-        Called with the image before it is decoded.
+    path : str or Path
+        PNG, TIFF, BMP, GIF, PGM or PPM, turned upright as images are; alpha is dropped.
+
+        - Grey of 1 to 32 bits: the numbers that stand in the file, so that 2 of 0..15 is 2.
+        - RGB, also with 16 bits a channel if these hold 8-bit colours: its colours. Where every pixel is grey, and not
+          of a colour of the card, the grey values are numbers.
+        - With a palette: by colour if all colours in use are the card's, else by number.
+    card : Card
+    numbers, colours : dict, optional
+        Number, or colour (R, G, B), to class index; those of the card unless given. `{}` allows none.
+
+    Returns
+    -------
+    label : array, uint8, (H, W)
+        0..K-1, or the void index.
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        No such file; a file that is damaged, no image, or larger than PIL's limit `Image.MAX_IMAGE_PIXELS`.
+    FileNotFoundError
+    ValueError
+        A number or colour that is not on the card: names the file, the value and the first pixel that holds it.
+        A file that by colour and by number means different classes. A file that does not keep values exactly (JPEG,
+        WebP, floats), or holds several pictures.
+
+    Examples
+    --------
+    >>> from segnet_lab.data.cards import load_card
+    >>> path = getfixture("tmp_path") / "a.png"
+    >>> Image.fromarray(np.array([[0, 3, 11]], np.uint8)).save(path)
+    >>> read_label(path, load_card("camvid"))  # Sky, Road, void
+    array([[ 0,  3, 11]], dtype=uint8)
     """
-    path = Path(os.path.expanduser(source))
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}" + (": this is a folder" if path.is_dir() else ""))
-    with path.open("rb") as file:  # by its name, Pillow would map a TIFF into memory and turn it on its side wrongly
-        with errors_of(path), warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _check_area refuses what it warns of
-            image = Image.open(file)
-        _check_area(image.size, path)
-        with errors_of(path):
-            wrong = _misread(image)
-        if wrong:
-            raise ValueError(f"{path} is a {image.format} {wrong}, which Pillow decodes wrongly: save it as PNG")
-        if before:
-            before(image)
-        with errors_of(path):
-            image.load()
-            return ImageOps.exif_transpose(image)
-
-
-@contextmanager
-def errors_of(path):
-    """Whatever Pillow's readers raise, as a ValueError that names the file."""
-    try:
-        yield
-    except Image.DecompressionBombError as error:
-        raise ValueError(_too_large(path, error)) from None
-    except UnidentifiedImageError:
-        raise ValueError(_damaged(path, "of no kind that is known here")) from None
-    except Exception as error:  # damaged bytes raise any kind: OSError, SyntaxError, struct.error, AssertionError, ...
-        raise ValueError(_damaged(path, str(error) or type(error).__name__)) from None
+    numbers = card.indices if numbers is None else numbers
+    colours = card.indices_by_colour if colours is None else colours
+    return classes_of(read_stored(path), numbers, colours, path, card)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -168,35 +165,3 @@ def _pixels(image: Image.Image, name) -> np.ndarray:
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, image.convert("RGBA"))
     return np.array(image.convert("RGB"))
-
-
-def _misread(image: Image.Image) -> str:
-    """What about a file Pillow (13.0) would silently turn into other pixels; empty if nothing."""
-    if image.format == "BMP" and image.mode in ("1", "L"):  # a palette of greys is forgotten, and with it the bits
-        image.fp.seek(14)
-        header = image.fp.read(16)
-        bits = int.from_bytes(header[10:12] if header[0] == 12 else header[14:16], "little")
-        return f"of {bits} bits with a grey palette" if bits != {"1": 1, "L": 8}[image.mode] else ""
-    if image.format == "TIFF":
-        bits, white, planar = (image.tag_v2.get(tag, default) for tag, default in ((258, (1,)), (262, 0), (284, 1)))
-        if max(bits) > 8 and planar == 2 and image.info.get("compression") == "raw":
-            return f"of {max(bits)} bits whose colours lie one after another"
-        if bits == (12,) or (bits == (16,) and white == 0):
-            return f"of {bits[0]} bits" + (" whose white is 0" if white == 0 else "")
-    return ""
-
-
-def _check_area(size, path):
-    if Image.MAX_IMAGE_PIXELS and size[0] * size[1] > Image.MAX_IMAGE_PIXELS:
-        raise ValueError(_too_large(path, f"{size[1]} x {size[0]} pixels"))
-
-
-def _damaged(path, what) -> str:
-    return f"{path} is damaged or no image ({what}): get it again, or save it as PNG or JPEG"
-
-
-def _too_large(path, what) -> str:
-    return (
-        f"{path} is too large to be meant ({what}; the limit is {Image.MAX_IMAGE_PIXELS} pixels): make it smaller, "
-        "or, if you trust it, raise PIL.Image.MAX_IMAGE_PIXELS"
-    )

@@ -1,56 +1,18 @@
-"""Label files: the numbers and colours that stand in them, however they are stored, and the classes that these mean."""
+"""The classes that the numbers and colours of a label file mean on the card of its data set."""
 
 from pathlib import Path
 
 import numpy as np
 
 from segnet_lab.data.cards import Card, Colour
-from segnet_lab.data.stored import read_stored
+from segnet_lab.data.stored import Stored
 
 GREYS = np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1)
 
 
-def read_label(path: str | Path, card: Card, numbers: dict | None = None, colours: dict | None = None) -> np.ndarray:
-    """A label map, checked against the card of its data set.
-
-    Parameters
-    ----------
-    path : str or Path
-        PNG, TIFF, BMP, GIF, PGM or PPM, turned upright as images are; alpha is dropped.
-
-        - Grey of 1 to 32 bits: the numbers that stand in the file, so that 2 of 0..15 is 2.
-        - RGB, also with 16 bits a channel if these hold 8-bit colours: its colours. Where every pixel is grey, and not
-          of a colour of the card, the grey values are numbers.
-        - With a palette: by colour if all colours in use are the card's, else by number.
-    card : Card
-    numbers, colours : dict, optional
-        Number, or colour (R, G, B), to class index; those of the card unless given. `{}` allows none.
-
-    Returns
-    -------
-    label : array, uint8, (H, W)
-        0..K-1, or the void index.
-
-    Raises
-    ------
-    FileNotFoundError
-    ValueError
-        A number or colour that is not on the card: names the file, the value and the first pixel that holds it.
-        A file that by colour and by number means different classes. A file that does not keep values exactly (JPEG,
-        WebP, floats), or holds several pictures.
-
-    Examples
-    --------
-    >>> from PIL import Image
-    >>> from segnet_lab.data.cards import load_card
-    >>> path = getfixture("tmp_path") / "a.png"
-    >>> Image.fromarray(np.array([[0, 3, 11]], np.uint8)).save(path)
-    >>> read_label(path, load_card("camvid"))  # Sky, Road, void
-    array([[ 0,  3, 11]], dtype=uint8)
-    """
-    numbers = card.indices if numbers is None else numbers
-    colours = card.indices_by_colour if colours is None else colours
-    pixels, palette = read_stored(path)
+def classes_of(stored: Stored, numbers: dict, colours: dict, path: str | Path, card: Card) -> np.ndarray:
+    """A label map of what stands in a file; the parameters and errors are those of `read_label`."""
+    pixels, palette = stored
     if palette is not None:
         return _by_colour_or_number(pixels, palette, True, numbers, colours, path, card)
     if pixels.ndim == 3 and (pixels == pixels[..., :1]).all():

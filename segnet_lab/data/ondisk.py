@@ -9,8 +9,7 @@ import numpy as np
 
 from segnet_lab.data.base import SegmentationDataset
 from segnet_lab.data.cards import Card, load_card
-from segnet_lab.data.images import IMAGE_SUFFIXES, read_rgb
-from segnet_lab.data.labels import read_label
+from segnet_lab.data.images import IMAGE_SUFFIXES, read_label, read_rgb
 from segnet_lab.data.listings import is_litter, normal, walk
 from segnet_lab.folders import shipped
 

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 
 from segnet_lab.data.camvid import CamVid
 from segnet_lab.data.cards import Card, load_card
-from segnet_lab.data.labels import read_label, translate
+from segnet_lab.data.images import read_label
+from segnet_lab.data.labels import translate
 from segnet_lab.data.listings import normal
 from segnet_lab.data.ondisk import FileDataset, Pair, by_name, entry, files_in, missing_split
 from segnet_lab.data.text import read_text

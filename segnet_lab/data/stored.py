@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from segnet_lab.data.images import errors_of, open_image
+from segnet_lab.data.opening import errors_of, open_image
 
 FORMATS = ("PNG", "TIFF", "BMP", "GIF", "PPM")
 LOSSY = ("JPEG", "MPO", "JPEG2000", "WEBP", "AVIF")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from segnet_lab.data.cards import Card
-from segnet_lab.data.labels import read_label
+from segnet_lab.data.images import read_label
 from segnet_lab.data.ondisk import FileDataset, Pair, by_name, entry, files_in, missing_split
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from segnet_lab.data import load_dataset
 from segnet_lab.data.cards import load_card, read_card
-from segnet_lab.data.labels import read_label
+from segnet_lab.data.images import read_label
 from tests.data.written import png, tiff
 
 CARD = load_card("camvid")

@@ -1,0 +1,90 @@
+"""Opening image files: what Pillow raises, refuses late or decodes wrongly becomes one error that names the file."""
+
+import os
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+
+def open_image(source, before=None) -> Image.Image:
+    """A PIL image, decoded, upright.
+
+    Parameters
+    ----------
+    source : str or Path
+        `~` is your home folder.
+    before : callable, optional
+        Called with the image before it is decoded.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        No such file; a file that is damaged, no image, or larger than PIL's limit `Image.MAX_IMAGE_PIXELS`.
+    """
+    path = Path(os.path.expanduser(source))
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}" + (": this is a folder" if path.is_dir() else ""))
+    with path.open("rb") as file:  # by its name, Pillow would map a TIFF into memory and turn it on its side wrongly
+        with errors_of(path), warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _check_area refuses what it warns of
+            image = Image.open(file)
+        _check_area(image.size, path)
+        with errors_of(path):
+            wrong = _misread(image)
+        if wrong:
+            raise ValueError(f"{path} is a {image.format} {wrong}, which Pillow decodes wrongly: save it as PNG")
+        if before:
+            before(image)
+        with errors_of(path):
+            image.load()
+            return ImageOps.exif_transpose(image)
+
+
+@contextmanager
+def errors_of(path):
+    """Whatever Pillow's readers raise, as a ValueError that names the file."""
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise ValueError(_too_large(path, error)) from None
+    except UnidentifiedImageError:
+        raise ValueError(_damaged(path, "of no kind that is known here")) from None
+    except Exception as error:  # damaged bytes raise any kind: OSError, SyntaxError, struct.error, AssertionError, ...
+        raise ValueError(_damaged(path, str(error) or type(error).__name__)) from None
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+def _misread(image: Image.Image) -> str:
+    """What about a file Pillow (13.0) would silently turn into other pixels; empty if nothing."""
+    if image.format == "BMP" and image.mode in ("1", "L"):  # a palette of greys is forgotten, and with it the bits
+        image.fp.seek(14)
+        header = image.fp.read(16)
+        bits = int.from_bytes(header[10:12] if header[0] == 12 else header[14:16], "little")
+        return f"of {bits} bits with a grey palette" if bits != {"1": 1, "L": 8}[image.mode] else ""
+    if image.format == "TIFF":
+        bits, white, planar = (image.tag_v2.get(tag, default) for tag, default in ((258, (1,)), (262, 0), (284, 1)))
+        if max(bits) > 8 and planar == 2 and image.info.get("compression") == "raw":
+            return f"of {max(bits)} bits whose colours lie one after another"
+        if bits == (12,) or (bits == (16,) and white == 0):
+            return f"of {bits[0]} bits" + (" whose white is 0" if white == 0 else "")
+    return ""
+
+
+def _check_area(size, path):
+    if Image.MAX_IMAGE_PIXELS and size[0] * size[1] > Image.MAX_IMAGE_PIXELS:
+        raise ValueError(_too_large(path, f"{size[1]} x {size[0]} pixels"))
+
+
+def _damaged(path, what) -> str:
+    return f"{path} is damaged or no image ({what}): get it again, or save it as PNG or JPEG"
+
+
+def _too_large(path, what) -> str:
+    return (
+        f"{path} is too large to be meant ({what}; the limit is {Image.MAX_IMAGE_PIXELS} pixels): make it smaller, "
+        "or, if you trust it, raise PIL.Image.MAX_IMAGE_PIXELS"
+    )
