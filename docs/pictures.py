@@ -1,5 +1,7 @@
 """Make docs/pictures/ again: `make pictures`, or `python docs/pictures.py NAME ...` for some that are drawn here.
 
+The name "previews" makes the small pictures of segnet_lab/widgets/previews/, which the classroom's front page shows.
+
 Widgets are photographed by the browser tests, which leave their pictures in screenshots/; the other pictures are drawn
 here from what is committed under results/ and from scenes made by the kit. All become PNGs of at most 256 colours.
 """
@@ -10,18 +12,21 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy.cluster.vq import kmeans2
 from scipy.spatial import KDTree
 
 import segnet_lab as sl
 from segnet_lab.figures import compared, inside, labels, maps, qualitative
-from segnet_lab.figures.pictures import Scene, classes, still
-from segnet_lab.figures.style import LINE
+from segnet_lab.figures.pictures import Scene, classes, numbers, still
+from segnet_lab.figures.style import LINE, MARK
 from segnet_lab.probe import trace
 from segnet_lab.results import data_of
+from segnet_lab.widgets.gallery import EXHIBITS
+from segnet_lab.widgets.networks import Networks
 
 ROOT = Path(__file__).parents[1]
 PICTURES, SCREENSHOTS, RUNS = ROOT / "docs" / "pictures", ROOT / "screenshots", ROOT / "results" / "roadscenes"
@@ -97,6 +102,54 @@ def stage() -> Figure:
     return maps.decoder_stage(below, corners, sparse, dense, (26, 34), pooled == 0)
 
 
+SEEN = {
+    "sparse_maps": (2, 3),
+    "decoders": (2, 4),
+    "predictions": (0, 2),
+    "boundary_f1": (1, 3),
+}  # pictures of its scene
+PREVIEW = 180, 135  # pixels of each of the two, beside each other
+
+
+def previews() -> None:
+    """Two pictures of every exhibit, as its widget shows them."""
+    networks = Networks("roadscenes")
+    data, image, label = networks.data, *networks.data[1]
+    for exhibit in EXHIBITS:
+        if exhibit.name == "playground":
+            values = np.array(sl.widgets.Playground().values)
+            pooled, codes = sl.pooling.max_pool_2x2(torch.from_numpy(values)[None, None])
+            sparse = sl.pooling.max_unpool_2x2(pooled, codes, values.shape)[0, 0].numpy()
+            corners = (
+                sl.pooling.unpack(codes, pooled.shape)[0, 0].repeat_interleave(2, 0).repeat_interleave(2, 1).numpy()
+            )
+            empty = corners != 2 * (np.arange(8)[:, None] % 2) + np.arange(8) % 2
+            scene = [numbers("input", values), numbers("upsampled", sparse, empty=empty)]
+        else:
+            model = networks.models["bayesian_segnet_basic" if exhibit.name == "uncertainty" else "segnet_basic"]
+            named = {"model": model, "runs": networks.models, "data": data, "image": image, "label": label}
+            explorer = eval(exhibit.code, {name: getattr(sl.widgets, name) for name in EXPLORERS} | named)
+            if exhibit.name == "class_balance":
+                explorer.set(number=1)
+                explorer.children[0].children[0].value = "median_frequency"
+            scene = [explorer.scene.pictures[n] for n in SEEN.get(exhibit.name, (0, -1))]
+        both = Image.new("RGB", (2 * PREVIEW[0] + 6, PREVIEW[1]), "white")
+        for n, picture in enumerate(scene):
+            both.paste(_with_marks(picture).resize(PREVIEW, Image.Resampling.NEAREST), (n * (PREVIEW[0] + 6), 0))
+        exhibit.picture.parent.mkdir(exist_ok=True)
+        in_few_colours(both).save(exhibit.picture, optimize=True)
+        print(f"{exhibit.picture.stat().st_size:>8} bytes  {exhibit.picture.relative_to(ROOT)}")
+
+
+def _with_marks(picture) -> Image.Image:
+    scale = max(1, 256 // picture.pixels.shape[1])
+    drawn = Image.fromarray(picture.rgb.repeat(scale, 0).repeat(scale, 1))
+    for row, column, height, width in picture.marks:
+        box = [scale * column, scale * row, scale * (column + width) - 1, scale * (row + height) - 1]
+        ImageDraw.Draw(drawn).rectangle(box, outline=MARK, width=4)
+    return drawn
+
+
 DRAWN = {"roadscenes": roadscenes, "rooms": rooms, "decoders": decoders, "inside": inside_segnet, "stage": stage}
 
 
@@ -129,11 +182,14 @@ def in_few_colours(picture: Image.Image) -> Image.Image:
 
 def main() -> None:
     wanted = sys.argv[1:]
+    if wanted == ["previews"]:
+        return previews()
     unknown = set(wanted) - DRAWN.keys()
     if unknown:
         raise SystemExit(f"no picture is drawn under the name {', '.join(unknown)}: there are {', '.join(DRAWN)}")
     PICTURES.mkdir(exist_ok=True)
     if not wanted:
+        previews()
         subprocess.run([sys.executable, "-m", "pytest", "-q", "-m", "pictures", ROOT / "tests/browser"], check=True)
         for source, name in PHOTOGRAPHED.items():
             keep(Image.open(SCREENSHOTS / f"{source}.png"), name)

@@ -26,41 +26,32 @@ from jupyter_core.paths import jupyter_runtime_dir
 from segnet_lab.batch import find_notebook, list_notebooks
 from segnet_lab.files import write_json
 from segnet_lab.folders import runs_dir
+from segnet_lab.front_page import Tile, front_page, tile_of_lesson, tile_of_widget
+from segnet_lab.widgets.gallery import EXHIBITS, Exhibit
 from segnet_lab.widgets.networks import Networks
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT = 8866  # Voila's own
+TEMPLATE = "segnet_classroom"
 PATIENCE = 60  # seconds until the server must answer
 VISITOR_MB = 400  # measured: 290 to 340 a widget, 300 to 760 a lesson
 FORGOTTEN = 20 * 60  # seconds until the kernel of a closed page is taken back
 
+BACK = "[← All widgets and lessons](../../)"
 _SETUP = """import segnet_lab as sl
-from segnet_lab.widgets import *
-from segnet_lab.widgets.networks import Networks
-networks = Networks({runs!r})
-data = networks.data
+from segnet_lab.widgets import {widget}"""
+_NETWORK = """
+runs = {runs!r}
+run = sl.results.find_runs(runs) / {network!r}
+model, data = sl.load_run(run).model, sl.results.data_of(run)
 image, label = data[1]"""
-_WIDGETS = {  # file name -> title, code
-    "try_playground": ("Pooling-index playground", "Playground()"),
-    "try_sparse_maps": ("What a decoder stage sees", "explore_sparse_maps(networks.models[{network!r}], image)"),
-    "try_decoders": ("Two ways of decoding", "explore_decoders(networks.models, data)"),
-    "try_predictions": ("Predictions, worst first", "explore_predictions(networks.models, data)"),
-    "try_boundary_f1": ("Boundary F1", "explore_boundary_f1(label, data)"),
-    "try_class_balance": ("Class balancing", "explore_class_balance(data)"),
-    "try_receptive_field": ("What a pixel sees", "explore_receptive_field(networks.models[{network!r}], image)"),
-    "try_uncertainty": (
-        "What a network does not know",
-        "explore_uncertainty(networks.models[{bayesian!r}], image, data)",
-    ),
-    "try_own_image": ("Try your own image", "explore_own_image(networks.models, data)"),
-}
 
 
 class ClassroomError(RuntimeError):
     """The classroom cannot be opened; the message says why and what to do."""
 
 
-def write_apps(folder: Path, runs: str = "roadscenes") -> list[str]:
+def write_apps(folder: Path, runs: str = "roadscenes") -> dict[str, list[Tile]]:
     """Fill a folder with notebooks to be served: one a widget, and the lessons without their exercises.
 
     Parameters
@@ -71,8 +62,8 @@ def write_apps(folder: Path, runs: str = "roadscenes") -> list[str]:
 
     Returns
     -------
-    list of str
-        File names. Exercises are left out, as nobody can type an answer into a page without code cells.
+    dict, heading -> list of Tile
+        What leads to them. Exercises are left out, as nobody can type an answer into a page without code cells.
 
     Raises
     ------
@@ -80,15 +71,14 @@ def write_apps(folder: Path, runs: str = "roadscenes") -> list[str]:
         No such set of runs, or none of it came with weights.
     """
     models = Networks(runs).models
-    network = "segnet_basic" if "segnet_basic" in models else next(iter(models))
+    plain = "segnet_basic" if "segnet_basic" in models else next(iter(models))
     bayesian = next((name for name, model in models.items() if model.config.dropout > 0), None)
-    apps = {}
-    for name, (title, code) in _WIDGETS.items():
-        if "bayesian" in code and bayesian is None:
-            continue
-        lines = _SETUP.format(runs=runs), code.format(network=network, bayesian=bayesian)
-        cells = [nbformat.v4.new_markdown_cell(f"# {title}"), *map(nbformat.v4.new_code_cell, lines)]
-        apps[name] = nbformat.v4.new_notebook(cells=cells)
+    sections = {"Widgets": [], "Lessons": []}
+    for exhibit in EXHIBITS:
+        network = bayesian if exhibit.name == "uncertainty" else plain
+        if network is not None:
+            file = _write(folder, f"try_{exhibit.name}", _app(exhibit, runs, network))
+            sections["Widgets"].append(tile_of_widget(file, exhibit))
     for name in list_notebooks():
         lesson = nbformat.read(find_notebook(name), as_version=4)
         headings = [cell.cell_type == "markdown" and "## Exercises" in cell.source for cell in lesson.cells]
@@ -96,11 +86,34 @@ def write_apps(folder: Path, runs: str = "roadscenes") -> list[str]:
             last = lesson.cells[headings.index(True)]
             last.source = last.source.partition("## Exercises")[0]
             lesson.cells = lesson.cells[: headings.index(True) + 1]
-        apps[name] = lesson
-    for name, notebook in apps.items():
-        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(notebook, folder / f"{name}.ipynb")
-    return [f"{name}.ipynb" for name in apps]
+        tile = tile_of_lesson(f"{name}.ipynb", lesson)
+        lesson.cells.insert(0, nbformat.v4.new_markdown_cell(BACK))
+        _write(folder, name, lesson)
+        sections["Lessons"].append(tile)
+    return sections
+
+
+def _app(exhibit: Exhibit, runs: str, network: str) -> nbformat.NotebookNode:
+    """A page with one widget: what it shows, what to try, and no more Python than it needs."""
+    setup = _SETUP if exhibit.name == "playground" else _SETUP + _NETWORK  # it needs no network, so no torch either
+    setup = setup.format(widget=exhibit.code.partition("(")[0], runs=runs, network=network)
+    words = f"### {BACK} · {exhibit.title}\n\n{exhibit.shows} **Try:** {exhibit.tries}"  # leaves room for the widget
+    code = map(nbformat.v4.new_code_cell, (setup, exhibit.code))
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(words), *code])
+
+
+def _write(folder: Path, name: str, notebook: nbformat.NotebookNode) -> str:
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    return f"{name}.ipynb"
+
+
+def _write_front_page(folder: Path, sections: dict[str, list[Tile]]) -> None:
+    """As a template of Voila's, found under this folder: its lab template with our list of notebooks."""
+    template = folder / "voila" / "templates" / TEMPLATE
+    template.mkdir(parents=True)
+    write_json(template / "conf.json", {"base_template": "lab"})
+    (template / "tree.html").write_text(front_page(sections), encoding="utf-8")
 
 
 @contextmanager
@@ -137,18 +150,19 @@ def classroom(
     port = _free_port(host, port)
     token, note = secrets.token_urlsafe(16), None
     with tempfile.TemporaryDirectory(prefix="segnet-classroom-", ignore_cleanup_errors=True) as folder:
-        write_apps(Path(folder), runs)
-        log = Path(folder) / "voila.log"
+        apps, log = Path(folder, "apps"), Path(folder, "voila.log")
+        apps.mkdir()
+        _write_front_page(Path(folder), write_apps(apps, runs))
         with log.open("w") as output:
             server = subprocess.Popen(
-                [*_VOILA, folder, f"--Voila.ip={host}", f"--port={port}"],
-                env=_environment(token),
+                [*_VOILA, str(apps), f"--Voila.ip={host}", f"--port={port}"],
+                env=_environment(token) | {"JUPYTER_PATH": os.pathsep.join([folder, *_jupyter_path()])},
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # Ctrl-C is for us; we end the server
             )
         try:
-            address = f"http://{_reachable(host)}:{port}/?token={token}"
+            address = f"http://{_in_brackets(_reachable(host))}:{port}/?token={token}"
             _wait_until_it_answers(address, server, log)
             note = _write_note(server.pid)
             yield address, server
@@ -160,8 +174,10 @@ def classroom(
 
 
 def serve(host: str = "127.0.0.1", port: int = PORT, runs: str = "roadscenes", say=print) -> None:
-    """Open a classroom, say its address, and go on until Ctrl-C, SIGTERM or `stop`."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # unwinds, so that the server does not outlive us
+    """Open a classroom, say its address, and go on until Ctrl-C, SIGTERM, the end of the terminal, or `stop`."""
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: sys.exit(0))  # unwinds: the server does not outlive us
     with classroom(host, port, runs) as (address, server):
         say(f"The classroom is open: {address}\nClose it with Ctrl-C, or with `segnet-lab classroom --stop`.")
         with suppress(KeyboardInterrupt):
@@ -206,6 +222,8 @@ _VOILA = [
     "--Voila.auto_token=True",  # from the environment: a command line can be read by every user of the computer
     "--Voila.port_retries=0",
     "--progressive_rendering=True",  # a lesson appears cell by cell
+    f"--VoilaConfiguration.template={TEMPLATE}",
+    "--VoilaConfiguration.classic_tree=True",  # the list of notebooks is a template, ours
     f"--MappingKernelManager.cull_idle_timeout={FORGOTTEN}",
     "--MappingKernelManager.cull_interval=60",
 ]
@@ -241,6 +259,19 @@ def _reachable(host: str) -> str:
         except OSError:
             return socket.gethostname()
         return s.getsockname()[0]
+
+
+def _in_brackets(host: str) -> str:
+    """A host as an address has it.
+
+    >>> _in_brackets("::1"), _in_brackets("127.0.0.1")
+    ('[::1]', '127.0.0.1')
+    """
+    return f"[{host}]" if ":" in host else host
+
+
+def _jupyter_path() -> list[str]:
+    return [os.environ["JUPYTER_PATH"]] if os.environ.get("JUPYTER_PATH") else []
 
 
 def _wait_until_it_answers(address: str, server: subprocess.Popen, log: Path) -> None:

@@ -1,10 +1,16 @@
 """The classroom without its server: what it serves, says and refuses. tests/browser/test_classroom.py opens it."""
 
 import json
+import os
+import re
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import nbformat
 import psutil
@@ -14,9 +20,11 @@ from click.testing import CliRunner
 from segnet_lab import classroom
 from segnet_lab.batch import find_notebook, list_notebooks
 from segnet_lab.cli import main
+from segnet_lab.front_page import Tile, front_page
 from segnet_lab.models import create_model
 from segnet_lab.recipe import Recipe
 from segnet_lab.training import train
+from segnet_lab.widgets.gallery import EXHIBITS
 from tests.helpers import Squares
 
 
@@ -37,19 +45,52 @@ def notes(tmp_path, monkeypatch):
 
 
 def test_apps_are_widgets_and_lessons_without_exercises(tmp_path, runs):
-    names = classroom.write_apps(tmp_path, runs)
-    assert set(names) == {f"{name}.ipynb" for name in [*classroom._WIDGETS, *list_notebooks()]} - {
-        "try_uncertainty.ipynb"
-    }
+    sections = classroom.write_apps(tmp_path, runs)
+    names = [tile.file for tiles in sections.values() for tile in tiles]
+    widgets = [f"try_{exhibit.name}" for exhibit in EXHIBITS if exhibit.name != "uncertainty"]  # none is Bayesian
+    assert names == [f"{name}.ipynb" for name in [*widgets, *list_notebooks()]]
     for name in names:
         notebook = nbformat.read(tmp_path / name, as_version=4)
         nbformat.validate(notebook)
         text = "\n".join(cell.source for cell in notebook.cells)
         assert "## Exercises" not in text
         assert "check(" not in text.replace("data check(", "")
+        assert classroom.BACK in notebook.cells[0].source
     sparse_maps = nbformat.read(tmp_path / "try_sparse_maps.ipynb", as_version=4)
-    assert "networks.models['fcn_basic']" in sparse_maps.cells[2].source
-    assert "Networks('mine')" in sparse_maps.cells[1].source
+    assert "**Try:** click the edge of a car" in sparse_maps.cells[0].source
+    assert "sl.results.find_runs(runs) / 'fcn_basic'" in sparse_maps.cells[1].source
+    assert "runs = 'mine'" in sparse_maps.cells[1].source
+    playground = nbformat.read(tmp_path / "try_playground.ipynb", as_version=4)
+    assert "load_run" not in playground.cells[1].source
+
+
+def test_every_tile_has_a_picture_and_says_something(tmp_path, runs):
+    sections = classroom.write_apps(tmp_path, runs)
+    for tile in (tile for tiles in sections.values() for tile in tiles):
+        assert tile.title, tile
+        assert tile.text, tile
+        assert tile.picture.startswith("data:image/"), tile
+    assert all(tile.foot.startswith("**Try:** ") for tile in sections["Widgets"])
+    for tile in sections["Lessons"]:
+        assert re.fullmatch(r"\d\d · .+\?", tile.title)
+        assert re.fullmatch(r"\d+ minutes", tile.foot)
+    page = front_page(sections)
+    assert len(page) < 600_000
+    assert not re.findall(r"""https?://|\bsrc=(?!"data:)|@import""", page)
+    assert page.count('class="tile"') == sum(map(len, sections.values()))
+
+
+def test_the_front_page_shows_markdown_and_no_template_of_its_own():
+    tile = Tile("a.ipynb", "<b> & {{ x }} {% y %}", "**bold**, *so* and `code`", "")
+    page = front_page({"Lessons": [tile]})
+    assert "<h3>&lt;b&gt; &amp; &#123;&#123; x &#125;&#125; &#123;% y %&#125;</h3>" in page
+    assert "<p><b>bold</b>, <em>so</em> and <code>code</code></p>" in page
+    css = page.partition("<style>")[2].partition("</style>")[0]
+    assert not re.search(r"\{[{%#]", css)  # nor would its style be taken for one
+
+
+def test_pictures_of_widgets_are_light():
+    assert all(exhibit.picture.stat().st_size < 30_000 for exhibit in EXHIBITS)
 
 
 def test_a_set_without_networks_is_refused_before_anything_is_served(runs):
@@ -135,6 +176,44 @@ def test_a_server_that_does_not_start_shows_what_it_said(tmp_path):
         server.wait()
     with pytest.raises(classroom.ClassroomError, match="Voila did not start:\nno such option"):
         classroom._wait_until_it_answers("http://127.0.0.1:9/", server, log)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM"])
+def test_the_end_of_the_terminal_closes_the_classroom(name, monkeypatch):
+    ended, said = [], []
+
+    @contextmanager
+    def room(*_):
+        server = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        try:
+            threading.Timer(0.2, os.kill, (os.getpid(), getattr(signal, name))).start()
+            yield "http://here/", server
+        finally:
+            server.kill()
+            ended.append(server.wait())
+
+    monkeypatch.setattr(classroom, "classroom", room)
+    before = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)]
+    try:
+        with pytest.raises(SystemExit):
+            classroom.serve(say=said.append)
+    finally:
+        for each, handler in zip((signal.SIGTERM, signal.SIGHUP), before, strict=True):
+            signal.signal(each, handler)
+    assert len(ended) == 1
+    assert said[0].startswith("The classroom is open: http://here/")
+
+
+def test_an_address_of_ipv6_is_in_brackets(monkeypatch, runs, notes):
+    monkeypatch.setattr(classroom.subprocess, "Popen", lambda *_, **__: SimpleNamespace(pid=-1, wait=lambda: 0))
+    monkeypatch.setattr(classroom, "_free_port", lambda *_: 8866)
+    monkeypatch.setattr(classroom, "_wait_until_it_answers", lambda *_: None)
+    monkeypatch.setattr(classroom, "_end", lambda _: None)
+    monkeypatch.setattr(classroom, "_write_note", lambda _: None)
+    for host, shown in (("::1", "[::1]"), ("127.0.0.1", "127.0.0.1")):
+        with classroom.classroom(host, 0, runs) as (address, _):
+            assert re.fullmatch(rf"http://{re.escape(shown)}:\d+/\?token=\S+", address)
 
 
 def test_the_address_that_others_can_use():

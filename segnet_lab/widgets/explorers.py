@@ -3,28 +3,32 @@
     explore_sparse_maps(sl.load_run(path).model, image)
 
 Each gives an `Explorer`, whose controls and place a program may set as well as a person. `runs` is a set of runs by
-name ("roadscenes") or a dict of networks; `image` anything that `predict` takes; `data` a data set, which has the names
-and colours of the classes. What is wrong is said in the widget; in batch runs it is raised.
+name ("roadscenes") or a dict of networks; `image` anything that `predict` takes, shown as the network sees it: at the
+size of its training; `data` a data set, which has the names and colours of the classes. Without it, networks are shown
+what they were validated on, as their runs remember. What is wrong is said in the widget; in batch runs it is raised.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
 
 import ipywidgets as w
 import numpy as np
+import torch.nn.functional as F
 from PIL import Image
 
 from segnet_lab._messages import EXPECTED
 from segnet_lab.data.images import read_image
 from segnet_lab.figures import balance, compared, inside
 from segnet_lab.figures.pictures import classes
-from segnet_lab.inference import predict
+from segnet_lab.inference import input_size, predict
 from segnet_lab.losses import BALANCINGS, PUBLISHED_CAMVID_WEIGHTS, ClassCounts, class_weights, count_classes
 from segnet_lab.metrics import boundary_map
 from segnet_lab.metrics.matching import tolerance_pixels
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.probe import places, trace
 from segnet_lab.progress import headless
+from segnet_lab.provenance import check_classes
 from segnet_lab.uncertainty import draw_samples, summarise
 from segnet_lab.widgets.explorer import Explorer
 from segnet_lab.widgets.networks import Networks
@@ -32,6 +36,7 @@ from segnet_lab.widgets.picker import ImagePicker
 
 PAPERS_TOLERANCE = 0.0075  # of the diagonal
 OWN = "own weights"
+ROWS = (48, 64, 96, 128, 192, 256, 360)  # of images, for networks to look at a picture of one's own
 LEAST, MOST, STEP = -2, 1.5, 0.02  # powers of ten that a weight can be set to; a step is 5 percent
 
 
@@ -76,7 +81,7 @@ def explore_sparse_maps(model: EncoderDecoder, image) -> Explorer:
     ValueError
         The network has no decoder.
     """
-    found = trace(model, image)
+    found = trace(model, _as_seen_by(model, image))
     stages = [d.stage for d in found.decoders]
     if not stages:
         raise ValueError(f"{model.config.name} has no decoder, so nothing is unpooled: take segnet_basic, for example")
@@ -92,7 +97,7 @@ def explore_sparse_maps(model: EncoderDecoder, image) -> Explorer:
 @_said_in_the_widget
 def explore_receptive_field(model: EncoderDecoder, image) -> Explorer:
     """Click a pixel: what of the image can it see, and what does it look at?"""
-    image, names = read_image(image), places(model)
+    image, names = _as_seen_by(model, image), places(model)
     deepest = next((name for name in reversed(names) if name.startswith("pool")), names[-1])  # 106 in the paper
     controls = {"where": w.Dropdown(options=names, value=deepest, description="pixel of")}
     return Explorer(lambda place, where: inside.what_a_pixel_sees(model, image, where, place), controls)
@@ -112,7 +117,8 @@ def explore_uncertainty(model: EncoderDecoder, image, data, most: int = 12) -> E
     most : int
         Samples that can be had.
     """
-    image = read_image(image)
+    check_classes(model, data)
+    image = _as_seen_by(model, image)
     drawn = list(draw_samples(model, image, most))
     labels = [p.argmax(0) for p in drawn]
     controls = {
@@ -189,6 +195,8 @@ def explore_decoders(runs="roadscenes", data=None) -> Explorer:
 def explore_own_image(runs="roadscenes", data=None) -> Explorer:
     """A picture from disk or from the camera, segmented by several networks: the authors' web demo in a notebook.
 
+    Networks look at it in its own shape, with as many pixels as the images of their training, or another number.
+
     Parameters
     ----------
     runs : str or dict
@@ -196,31 +204,54 @@ def explore_own_image(runs="roadscenes", data=None) -> Explorer:
         Names and colours of the classes, and the picture that is there at the beginning: its first image.
     """
     networks, picker = Networks(runs, data), ImagePicker()
-    start = Image.fromarray(networks.data.raw(0)[0])
-    height = networks.data[0].label.shape[0]
+    start, name = _first_image(networks)
+    height, width = networks.size() or (start.height, start.width)
+    sizes = {rows: (rows, max(1, round(rows * width / height))) for rows in sorted({*ROWS, height})}
 
     @lru_cache(maxsize=8)
     def said(name, picture, rows):
-        image = read_image(_resized(picker.image() or start, rows))
-        return image, {n: compared.Prediction(predict(model, image), {}) for n, model in networks.models.items()}
+        image = read_image(_of_area(picker.image() or start, *sizes[rows]))
+        predicted = {n: predict(networks.fast(n), image, size="own") for n in networks.models}
+        return image, {n: compared.Prediction(label, {}) for n, label in predicted.items()}
 
-    def draw(place, rows):
-        image, predicted = said(picker.name, picker.picture, rows)
-        scene = compared.predictions(image, None, predicted, networks.data)
-        size = f"{picker.name or 'an image of the data set'}, seen at {image.shape[1]}×{image.shape[2]}"
-        learnt = f"These networks were trained on {networks.data.title}: elsewhere they guess."
-        return scene._replace(note=f"{size}. {learnt}")
+    def draw(place, size):
+        image, predicted = said(picker.name, picker.picture, size)
+        scene = compared.predictions(image, None, predicted, networks.classes)
+        seen = f"{picker.name or name}, seen at {image.shape[1]}×{image.shape[2]}."
+        return scene._replace(note=f"{seen} {networks.learnt_from()}")
 
-    sizes = sorted({48, 64, 96, 128, 192, 256, 360, height})
-    rows = w.Dropdown(options=sizes, value=height, description="rows")
-    explorer = Explorer(draw, {"rows": rows}, above=[picker], chooses=False)
+    options = [
+        (f"{h}×{w}" + (", as in training" if h == height and networks.size() else ""), h) for h, w in sizes.values()
+    ]
+    size = w.Dropdown(options=options, value=height, description="pixels")
+    explorer = Explorer(draw, {"size": size}, above=[picker], chooses=False)
     picker.observe(explorer.redraw, "picture")
     return explorer
 
 
-def _resized(picture: Image.Image, rows: int) -> Image.Image:
-    width = max(1, round(picture.width * rows / picture.height))
-    return picture.convert("RGB").resize((width, rows), Image.Resampling.BILINEAR, reducing_gap=3)
+def _first_image(networks: Networks) -> tuple[Image.Image, str]:
+    """What is there before a picture was chosen, and its name."""
+    try:
+        return Image.fromarray(networks.data.raw(0)[0]), "an image of the data set"
+    except (ValueError, OSError):
+        networks.classes  # noqa: B018  (an error that a picture of one's own does not cure)
+        return Image.new("RGB", (networks.size() or (96, 128))[::-1], "grey"), "no picture yet: choose one"
+
+
+def _of_area(picture: Image.Image, height: int, width: int) -> Image.Image:
+    """The whole picture, in its own shape, with as many pixels as height x width."""
+    scale = math.sqrt(height * width / (picture.height * picture.width))
+    size = [max(1, round(n * scale)) for n in picture.size]
+    return picture.convert("RGB").resize(size, Image.Resampling.BILINEAR, reducing_gap=3)
+
+
+def _as_seen_by(model: EncoderDecoder, image):
+    """(3, H, W) at the size at which the network looks at it."""
+    image = read_image(image)
+    size = input_size(model, tuple(image.shape[-2:]))
+    if size == tuple(image.shape[-2:]):
+        return image
+    return F.interpolate(image[None], size, mode="bilinear", antialias=True)[0].clamp(0, 1)
 
 
 # --------------------------------------------------------------------------------------------- scores and losses

@@ -6,9 +6,10 @@ import sys
 import urllib.request
 
 import pytest
-from conftest import REPO, environment
+from conftest import REPO, environment, unreadable
 
 from segnet_lab.batch import list_notebooks
+from segnet_lab.widgets.gallery import EXHIBITS
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +51,28 @@ def test_without_the_token_nobody_gets_in(opened, page):
     assert "/login" in page.url
 
 
-def test_the_front_page_lists_lessons_and_widgets(opened, page):
+@pytest.mark.pictures
+def test_the_front_page_shows_what_there_is_and_every_app_leads_back(opened, page, complaints, screenshot):
+    page.set_viewport_size({"width": 1366, "height": 768})
     page.goto(opened)
-    page.get_by_text("try_playground.ipynb").wait_for()
-    for name in list_notebooks():
-        assert page.get_by_text(f"{name}.ipynb").count() == 1
+    assert page.title() == "SegNet classroom"
+    assert page.locator("h2").all_text_contents() == ["Widgets", "Lessons"]
+    tiles = page.locator(".tile")
+    assert tiles.count() == len(EXHIBITS) + len(list_notebooks())
+    assert page.get_by_text("Try:").count() == len(EXHIBITS)
+    in_sight = "els => els.filter((el) => el.getBoundingClientRect().top < innerHeight).length"
+    assert tiles.evaluate_all(in_sight) >= len(EXHIBITS)
+    loaded = "els => els.every((img) => img.complete && img.naturalWidth > 100)"
+    assert tiles.locator("img").evaluate_all(loaded)
+    assert unreadable(page.locator("body"), "h1, h2, h3, p") == []
+    screenshot(page, "classroom_front")
+    assert complaints == []
+    page.get_by_text("Pooling-index playground").click()
+    page.locator(".segnet-playground").wait_for(timeout=60_000)
+    page.get_by_text("Try: choose the preset noise").wait_for()
+    page.get_by_text("All widgets and lessons").click()
+    tiles.first.wait_for()
+    assert "login" not in page.url
 
 
 @pytest.mark.pictures
@@ -88,9 +106,10 @@ def test_a_lesson_with_its_widgets(opened, page):
     page.locator(".segnet-view canvas").first.wait_for(timeout=120_000)
     page.get_by_text("bytes remembered of one 360x480 image").first.wait_for(timeout=60_000)  # the last cell
     assert page.get_by_text("There was an error when executing cell").count() == 0
-    shown = page.locator(".widget-image")
+    shown = page.locator(".segnet-figure img")
     before = shown.get_attribute("src")
     handle = page.locator(".noUi-handle").first
     handle.focus()
     handle.press("ArrowRight")
-    page.wait_for_function("(src) => document.querySelector('.widget-image').src !== src", arg=before)
+    page.wait_for_function("(src) => document.querySelector('.segnet-figure img').src !== src", arg=before)
+    page.get_by_text("All widgets and lessons").wait_for()

@@ -240,11 +240,13 @@ def test_own_image(networks, squares):
     explorer = widgets.explore_own_image(networks, squares)
     (picker,) = (child for child in explorer.children[0].children if isinstance(child, ImagePicker))
     assert explorer.view.size == [32, 32]
-    picker.name, picker.picture = "wide.png", png((300, 100), "L")
-    assert explorer.view.size == [32, 96]
-    assert explorer.view.note.startswith("wide.png, seen at 32×96.")
-    explorer.set(rows=64)
-    assert explorer.view.size == [64, 192]
+    picker.name, picker.picture = "wide.png", png((400, 100), "L")  # 4 to 1, and as many pixels as 32x32
+    assert explorer.view.size == [16, 64]
+    assert explorer.view.note.startswith("wide.png, seen at 16×64. It is not known what segnet_basic, bilinear_")
+    explorer.set(size=64)
+    assert explorer.view.size == [32, 128]
+    picker.name, picker.picture = "tall.png", png((100, 400))
+    assert explorer.view.size == [128, 32]
     before = explorer.view.pictures
     picker.name, picker.picture = "notes.txt", b"not a picture"
     assert "notes.txt cannot be read as a picture" in explorer.view.message
@@ -274,7 +276,9 @@ def test_bad_arguments_are_said_in_the_widget(squares):
     assert "unknown set of runs 'nothing'" in widgets.explore_decoders("nothing").view.message
     assert "no networks to look into" in widgets.explore_predictions({}, squares).view.message
     assert "label 7" in widgets.explore_boundary_f1(np.full((8, 8), 7), squares).view.message
-    assert "no dropout is on" in widgets.explore_uncertainty(create_model("segnet_basic"), IMAGE, squares).view.message
+    plain, other = create_model("segnet_basic", 2, width=0.1), create_model("bayesian_segnet_basic", 3, width=0.1)
+    assert "no dropout is on" in widgets.explore_uncertainty(plain, IMAGE, squares).view.message
+    assert "the model has 3 classes, squares has 2" in widgets.explore_uncertainty(other, IMAGE, squares).view.message
     assert "has no decoder" in widgets.explore_sparse_maps(create_model("no_pooling", width=0.1), IMAGE).view.message
     assert "no file" in widgets.explore_sparse_maps(create_model("segnet_basic", width=0.1), "none.png").view.message
 
