@@ -7,6 +7,7 @@ under which licence. Nothing of this stands in the code a second time.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -140,7 +141,14 @@ def load_card(name: str) -> Card:
     """
     if name not in card_names():
         raise ValueError(unknown("data set", name, card_names()))
-    return _read(shipped("datasets") / name / "card.yaml")
+    path = shipped("datasets") / name / "card.yaml"
+    return _once(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=32)
+def _once(path: Path, _changed: int) -> Card:
+    """A card that came with the kit is read once: parsing CamVid's takes longer than opening ten images."""
+    return _read(path)
 
 
 def read_card(path: str | Path) -> Card:

@@ -15,7 +15,7 @@ _SUFFIXES = "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES)
 _AFTER_FILE_NAME = re.compile(rf"({_SUFFIXES})(?:\s*[,;]\s*|\s+)", re.IGNORECASE)  # names may hold spaces themselves
 _QUOTE = re.compile(r'(^|[\s,;])"')
 _QUOTED_OR_PLAIN = re.compile(r'"([^"]*)"|([^\s,;]+)')
-_LITTER = ("thumbs.db", "desktop.ini", "__macosx")
+_LITTER = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")
 
 
 class Line(NamedTuple):
