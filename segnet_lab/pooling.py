@@ -13,6 +13,8 @@ Any device, float dtype and memory format; deterministic; differentiable. Large 
 kernels where numba is installed, all else through plain torch operations, with the same result.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -138,7 +140,10 @@ def unpack(codes: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
     b, c, h, w = shape
     p = _wide(codes)
     quarters = torch.stack([p & 3, (p >> 2) & 3, (p >> 4) & 3, p >> 6], dim=-1).to(torch.uint8)
-    return quarters.flatten()[: b * c * h * w].view(b, h, w, c).permute(0, 3, 1, 2)
+    flat, windows = quarters.flatten(), b * c * h * w
+    if torch.compiler.is_exporting() and c * h * w % 4:  # a slice would tie the exported graph to this batch
+        flat = flat[torch.arange(windows, device=flat.device)]
+    return flat[:windows].view(b, h, w, c).permute(0, 3, 1, 2)
 
 
 def pack(corners: Tensor) -> Tensor:
@@ -149,8 +154,8 @@ def pack(corners: Tensor) -> Tensor:
     >>> pack(torch.tensor([[[[0, 1], [2, 3]]]], dtype=torch.uint8)) == 0b11_10_01_00
     tensor([True])
     """
-    flat = corners.permute(0, 2, 3, 1).reshape(-1)
-    q = _wide(F.pad(flat, (0, -flat.numel() % 4)).view(-1, 4))
+    flat, size = corners.permute(0, 2, 3, 1).reshape(-1), packed_bytes(corners.numel())
+    q = _wide(F.pad(flat, (0, 4 * size - flat.numel())).view(size, 4))
     return (q[:, 0] | (q[:, 1] << 2) | (q[:, 2] << 4) | (q[:, 3] << 6)).to(torch.uint8)
 
 
@@ -160,7 +165,7 @@ def packed_bytes(windows: int) -> int:
     >>> packed_bytes(64 * 180 * 240)  # first stage of SegNet-Basic at 360x480; the paper prints 0.17 MB
     691200
     """
-    return -(-windows // 4)
+    return (windows + 3) // 4  # not -(-windows // 4): ONNX rounds towards zero
 
 
 def pooled_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -170,7 +175,7 @@ def pooled_size(size: tuple[int, int]) -> tuple[int, int]:
     (23, 30)
     """
     h, w = size
-    return -(-h // 2), -(-w // 2)
+    return (h + 1) // 2, (w + 1) // 2
 
 
 # --------------------------------------------------------------------------------------------------
@@ -397,6 +402,11 @@ def _layout(x: Tensor) -> torch.memory_format:
 
 
 def _check_map(x: Tensor) -> None:
+    if torch.jit.is_tracing():
+        raise RuntimeError(
+            "torch.jit cannot trace pooling codes, and is deprecated: use torch.export.export(model, (image,)), or "
+            "torch.onnx.export(model, (image,), file, dynamo=True)"
+        )
     if x.dim() != 4 or not x.is_floating_point() or 0 in x.shape[-2:]:
         raise ValueError(
             f"expected a float map (B, C, H, W) with H, W >= 1, got {x.dtype} of shape {tuple(x.shape)}"
@@ -410,8 +420,9 @@ def _check_codes(codes: Tensor, shape: torch.Size, size: tuple[int, int]) -> Non
             f"a map of size {size} pools to {pooled_size(size)}, but values are {tuple(shape[-2:])}: "
             "pass the size of the map that was pooled, x.shape[-2:]"
         )
-    if codes.dtype != torch.uint8 or codes.shape != (packed_bytes(shape.numel()),):
+    length = packed_bytes(math.prod(shape))  # shape.numel() would tie an exported graph to this batch
+    if codes.dtype != torch.uint8 or codes.shape != (length,):
         raise ValueError(
-            f"values of shape {tuple(shape)} need {packed_bytes(shape.numel())} bytes of uint8 codes, "
+            f"values of shape {tuple(shape)} need {length} bytes of uint8 codes, "
             f"got {codes.dtype} of shape {tuple(codes.shape)}: pass the codes that max_pool_2x2 returned"
         )

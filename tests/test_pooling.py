@@ -1,5 +1,6 @@
 """Pooling codes: worked by hand, then against torch's int64 indices, the only place where those are used."""
 
+import warnings
 from unittest.mock import patch
 
 import pytest
@@ -203,6 +204,38 @@ def test_compiled_equals_eager():
     (compiled_gradient,) = torch.autograd.grad(compiled(x).square().sum(), x)
     assert torch.equal(compiled(x), round_trip(x))
     assert torch.equal(gradient, compiled_gradient)
+
+
+class RoundTrip(torch.nn.Module):
+    def forward(self, x):
+        return round_trip(x)
+
+
+@pytest.mark.parametrize("size", [(6, 10), (5, 7)])  # of 3 channels: 45 and 36 windows an image
+def test_exported_with_a_free_batch(size):
+    batch = torch.export.Dim("batch", min=1, max=9)
+    program = torch.export.export(RoundTrip(), (torch.randn(2, 3, *size),), dynamic_shapes={"x": {0: batch}})
+    for images in (1, 3, 4, 9):
+        x = torch.randn(images, 3, *size)
+        assert torch.equal(program.module()(x), round_trip(x))
+
+
+def test_exported_with_a_free_size():
+    half_height, half_width = torch.export.Dim("h", min=2, max=50), torch.export.Dim("w", min=2, max=50)
+    free = {0: torch.export.Dim("batch", min=1, max=9), 2: 2 * half_height, 3: 2 * half_width}
+    program = torch.export.export(RoundTrip(), (torch.randn(2, 4, 6, 10),), dynamic_shapes={"x": free})
+    for images, height, width in [(1, 6, 10), (3, 4, 100), (9, 38, 12)]:
+        x = torch.randn(images, 4, height, width)
+        assert torch.equal(program.module()(x), round_trip(x))
+
+
+@pytest.mark.parametrize("traced", [lambda x: max_pool_2x2(x)[0], lambda x: relu_max_pool_2x2(x)[0], round_trip])
+def test_tracing_names_what_to_use_instead(traced):
+    with (
+        warnings.catch_warnings(action="ignore", category=DeprecationWarning),
+        pytest.raises(RuntimeError, match=r"torch.jit cannot trace pooling codes.*use torch.export.export"),
+    ):
+        torch.jit.trace(traced, torch.randn(1, 1, 4, 4))
 
 
 def test_under_autocast():

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from segnet_lab.models.layers import ConvBN, Deconvolution, score
 from segnet_lab.models.remaking import Maker, backward_may_follow, how
-from segnet_lab.pooling import max_unpool_2x2
+from segnet_lab.pooling import max_unpool_2x2, packed_bytes
 
 
 class Stage(NamedTuple):
@@ -120,7 +120,7 @@ class FixedIndices(Decoder):
     """Every value goes to the top-left corner: sparse as in SegNet, but the place says nothing."""
 
     def upsample(self, x, memory):
-        top_left = torch.zeros(-(-x.numel() // 4), dtype=torch.uint8, device=x.device)
+        top_left = torch.zeros(packed_bytes(x.numel()), dtype=torch.uint8, device=x.device)
         return max_unpool_2x2(x, top_left, memory.size)
 
 

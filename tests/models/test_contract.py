@@ -21,6 +21,7 @@ UNPOOLING = [
     for name, row in NETWORKS.items()
     if isinstance(row.decoder, type) and issubclass(row.decoder, (Unpool, FixedIndices))
 ]
+ONE_PER_DECODER = {NETWORKS[name].decoder: name for name in reversed(UNPOOLING)}.values()  # the smallest of each
 SMALL = 0.05  # of the paper's width: SegNet-Basic with 3 maps, SegNet with 3 to 26
 
 
@@ -185,19 +186,30 @@ def test_batch_norm_follows_every_convolution_but_the_classifiers(name):
     assert len([m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]) >= 4
 
 
-@pytest.mark.parametrize("name", UNPOOLING)
-def test_onnx_export_equals_torch(name, tmp_path):
+@EVERY_NETWORK
+def test_exports_with_a_free_batch(name, tmp_path):
+    """By torch.export, and from there to ONNX; 37x45 and odd channels leave the last byte of codes not quite full."""
+    model, batch = network(name).eval(), torch.export.Dim("batch", min=1, max=64)
+    program = torch.export.export(model, (image(37, 45, batch=3),), dynamic_shapes={"image": {0: batch}})
+    runs = {"torch.export": program.module()}
+    if name in ONE_PER_DECODER:
+        runs["onnxruntime"] = in_onnxruntime(program, tmp_path / "network.onnx")
+    for images in (1, 3, 5):
+        x = image(37, 45, batch=images)
+        with torch.no_grad():
+            for exporter, run in runs.items():
+                torch.testing.assert_close(run(x), model(x), rtol=1e-4, atol=1e-4, msg=f"{exporter}, {images} images")
+
+
+def in_onnxruntime(program, file):
     ort = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    model, x = network(name).eval(), image(37, 45)
-    file = tmp_path / "network.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
-        torch.onnx.export(model, (x,), file, dynamo=True, verbose=False)
+        torch.onnx.export(program, (), file, dynamo=True, verbose=False)
     session = ort.InferenceSession(file, providers=["CPUExecutionProvider"])
-    (logits,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
-    with torch.no_grad():
-        torch.testing.assert_close(torch.from_numpy(logits), model(x), rtol=1e-4, atol=1e-4)
+    (asked,) = session.get_inputs()
+    return lambda x: torch.from_numpy(session.run(None, {asked.name: x.numpy()})[0])
 
 
 @pytest.mark.gpu
