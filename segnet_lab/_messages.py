@@ -42,8 +42,9 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
         name, value = found["name"], found["value"]
         if value is None and "_" not in name:  # a word of a sentence
             return found[0]
-        value = re.sub(r"[()\[\],]+\s*", " ", value or "").strip()
-        return f"{options[name]} {value}".strip()
+        if value and value[0] in "([":
+            value = re.sub(r"[()\[\],]+\s*", " ", value).strip()
+        return f"{options[name]} {value or ''}".strip()
 
     if options:
         names = "|".join(sorted(options, key=len, reverse=True))

@@ -351,24 +351,21 @@ def _trained_on(model) -> str:
 
 
 @main.command()
-@click.argument("names", metavar="[SET]...", nargs=-1)
+@click.argument("names", metavar="[SET|RUN]...", nargs=-1, type=_RunPath())
 @click.option("--split", default="val", show_default=True, help="Whose scores.")
 @click.option("--csv", "csv_file", type=FILE, help="Write the table to this file.")
 def runs(names: tuple, split: str, csv_file: str | None) -> None:
-    """Tabulate the runs of a SET, such as a folder in runs/; without one, all there are.
+    """Tabulate runs: those of a SET, such as a folder in runs/, or single ones; without any, all there are.
 
     What each is, how far it is, and its scores in percent with what they belong to.
     """
-    import pandas as pd
-
     from segnet_lab.files import write_text
-    from segnet_lab.overview import runs_table
+    from segnet_lab.overview import as_text, runs_table
 
-    table = pd.concat([runs_table(name, split) for name in names or [None]], ignore_index=True)
+    table = runs_table(names or None, split)
     if csv_file:
         write_text(csv_file, table.to_csv(index=False))
-    whole = {"epoch": "Int64", "images": "Int64"}
-    click.echo(table.astype(whole).to_string(index=False, na_rep="", float_format="{:.2f}".format))
+    click.echo(as_text(table) if len(table) else "no runs yet: `segnet-lab train --help`")
 
 
 @main.command()
@@ -439,7 +436,7 @@ def predict(images, run_dir, out, size, overwrite, device) -> None:
             f"{others[0]}{more} there already, of other making than by this command from this picture: "
             "give another --out, or --overwrite"
         )
-    click.echo(f"{run_dir}: {model.config.name}, trained on {_trained_on(model)}; {_looks_at(model, size)}")
+    click.echo(f"{run_dir}: {model.config.name}, trained on {_trained_on(model)}; {_sees(model, size)}")
     network = optimize(model.to(device or default_device()))
     bad = []
     for picture in pictures:
@@ -448,17 +445,18 @@ def predict(images, run_dir, out, size, overwrite, device) -> None:
             click.echo(f"{picture.file} -> {picture}")
         except EXPECTED as error:
             bad.append(str(picture.file))
-            click.echo(f"{picture.file} FAILED: {error}", err=True)
+            named = "" if str(picture.file) in str(error) else f"{picture.file}: "
+            click.echo(f"failed: {named}{error}", err=True)
     if bad:
         raise click.ClickException(f"{len(bad)} of {len(pictures)} could not be labelled: {', '.join(bad)}")
 
 
-def _looks_at(model, size) -> str:
+def _sees(model, size) -> str:
     if size == "own" or (size == "run" and model.trained_on.size is None):
-        return "looks at each picture's own pixels"
+        return "sees each picture at its own size"
     if size == "run":
-        return "looks at as many pixels of each picture ({}x{})".format(*model.trained_on.size)
-    return "looks at each picture at {}x{}".format(*size)
+        return "sees each picture with as many pixels ({}x{})".format(*model.trained_on.size)
+    return "sees each picture at {}x{}".format(*size)
 
 
 # ------------------------------------------------------------------------------------------------ data
@@ -504,7 +502,7 @@ def data_check(name: str, root: str | None) -> None:
 
 
 @data.command("split")
-@click.argument("name", type=click.Choice(["folder"]))
+@click.argument("name", metavar="folder")
 @click.option("--root", type=FOLDER, required=True, help="The folder that holds card.yaml.")
 @click.option("--val", default=0.2, show_default=True, help="Share of the images that validates.")
 @click.option("--test", default=0.0, show_default=True, help="Share of the images that tests.")
@@ -520,6 +518,8 @@ def data_split(name: str, root: str, val: float, test: float, seed: int, by: str
     """Divide your own images at random: writes train.txt, val.txt and test.txt beside the card."""
     from segnet_lab.data.splitting import split_folder
 
+    if name != "folder":
+        raise click.UsageError(f"{name} has splits of its own: only 'folder', images of your own, is divided here")
     click.echo(split_folder(root, val=val, test=test, seed=seed, by=by, force=force))
 
 

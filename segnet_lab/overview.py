@@ -11,22 +11,22 @@ from segnet_lab.results import SCORES, find_runs
 from segnet_lab.runs import RunDirectory
 
 
-def runs_table(runs: str | os.PathLike | None = None, split: str = "val") -> pd.DataFrame:
+def runs_table(names: Iterable[str | os.PathLike] | None = None, split: str = "val") -> pd.DataFrame:
     """One row per run, finished or not.
 
     Parameters
     ----------
-    runs : str or path, optional
-        A set of runs, see `results.find_runs`. None: all that are in `runs/` and in the kit's `results/`.
+    names : iterable of str or path, optional
+        Sets of runs, see `results.find_runs`, or run directories. None: all in `runs/` and in the kit's `results/`.
     split : str
         Whose scores: "train", "val" or "test".
 
     Returns
     -------
     DataFrame
-        run, model, state (finished, unfinished, or damaged), epochs (done of how many), epoch (the selected one), then
-        what was scored: data, split, images, size, BF convention; G, C, mIoU, BF in percent. What there is none of is
-        empty, or nan in a number's place.
+        set, run, model, state (finished, unfinished, or damaged), epochs (done of how many), epoch (the selected one);
+        what was scored: data, split, part (which of its images, if not all), images, size, BF convention; and G, C,
+        mIoU, BF in percent. What there is none of is empty, or nan in a number's place.
 
     Raises
     ------
@@ -35,52 +35,91 @@ def runs_table(runs: str | os.PathLike | None = None, split: str = "val") -> pd.
 
     Examples
     --------
-    >>> table = runs_table("roadscenes")
-    >>> table.loc[table.run == "segnet_basic", ["model", "state", "epochs", "data", "split", "images", "size"]]
-              model     state epochs        data split  images    size
-    ...  segnet_basic  finished  30/30  roadscenes   val      60  96x128
+    >>> table = runs_table(["roadscenes"])
+    >>> table.loc[table.run == "segnet_basic", ["set", "state", "epochs", "data", "split", "images", "size"]]
+               set     state epochs        data split  images    size
+    ... roadscenes  finished  30/30  roadscenes   val      60  96x128
     """
-    if runs is None:
-        rows = [_row(run, split, f"{run.path.parent.name}/{run.path.name}") for run in _all_runs()]
+    if names is None:
+        runs = [run for root in (runs_dir(), shipped("results")) for run in (*_below(root, "*"), *_below(root, "*/*"))]
     else:
-        rows = [_row(run, split, run.path.name) for run in _runs_in(find_runs(str(runs)))]
-    return pd.DataFrame(rows, columns=[*_COLUMNS, *SCORES])
+        runs = [run for name in names for run in _named(Path(name))]
+    table = pd.DataFrame([_row(run, split) for run in runs], columns=["set", "run", *_ABOUT, *SCORES])
+    return table.astype({"epoch": "Int64", "images": "Int64"})
 
 
-_COLUMNS = ("run", "model", "state", "epochs", "epoch", "data", "split", "images", "size", "convention")
+def as_text(table: pd.DataFrame) -> str:
+    """For a terminal: set by set, with what all its runs have in common above them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `runs_table`.
+
+    Examples
+    --------
+    >>> print(as_text(runs_table(["rooms"])))
+    rooms: finished, 24/24 epochs, rooms val, 60 images at 96x128, BF by convention 'paper'
+                  run  epoch     G     C  mIoU    BF
+    deeplab_large_fov     24 67.36 42.05 30.05 15.90
+         segnet_basic     24 59.24 23.51 16.50 13.78
+    """
+    return "\n\n".join(_set_as_text(name, rows) for name, rows in table.groupby("set", sort=False))
 
 
-def _all_runs() -> list[RunDirectory]:
-    return [
-        run
-        for root in (runs_dir(), shipped("results"))
-        for folder in (root, *sorted(path for path in root.glob("*") if path.is_dir()))
-        for run in _runs_in(folder)
-    ]
+_ABOUT = {  # column -> how its value is said above a table
+    "model": "{}",
+    "state": "{}",
+    "epochs": "{} epochs",
+    "epoch": "epoch {}",
+    "data": "{}",
+    "split": "{}",
+    "part": "({})",
+    "images": "{} images",
+    "size": "at {}",
+    "convention": "BF by convention {!r}",
+}
 
 
-def _runs_in(folder: Path) -> Iterable[RunDirectory]:
-    return [RunDirectory(file.parent) for file in sorted(folder.glob("*/run.json"))]
+def _set_as_text(name: str, rows: pd.DataFrame) -> str:
+    rows = rows.astype(object).where(rows.notna(), "")
+    common = [c for c in _ABOUT if c not in ("model", "epoch") and rows[c].nunique() == 1]
+    said = {c: _ABOUT[c].format(rows[c].iloc[0]) for c in common if rows[c].iloc[0] != ""}
+    images = " ".join(said.get(c, "") for c in ("data", "split", "part")).strip()
+    count = " ".join(said.get(c, "") for c in ("images", "size")).strip()
+    heading = [said.get("state"), said.get("epochs"), images, count, said.get("convention")]
+    named_alike = ["model"] if (rows.model == rows.run).all() else []
+    table = rows.drop(columns=["set", *common, *named_alike])
+    title = f"{name}: {', '.join(filter(None, heading))}".removesuffix(": ")
+    return f"{title}\n{table.to_string(index=False, float_format='{:.2f}'.format)}"
 
 
-def _row(run: RunDirectory, split: str, name: str) -> dict:
+def _below(root: Path, pattern: str) -> list[RunDirectory]:
+    return [RunDirectory(file.parent) for file in sorted(root.glob(f"{pattern}/run.json"))]
+
+
+def _named(name: Path) -> list[RunDirectory]:
+    return [RunDirectory(name)] if (name / "run.json").is_file() else _below(find_runs(str(name)), "*")
+
+
+def _row(run: RunDirectory, split: str) -> dict:
+    row = {"set": run.path.absolute().parent.name, "run": run.path.name, "state": "damaged"}
+    text = dict.fromkeys(("model", "epochs", "data", "split", "part", "size", "convention"), "")
     try:
         about, scores = run.about(), run.scores()
         model, planned = about["model"]["name"], about["recipe"]["epochs"]
     except (ValueError, KeyError, OSError):
-        return {"run": name, "state": "damaged", "model": "", "epochs": "", "data": "", "split": "", "size": ""}
+        return {**text, **row}
     scored = scores.get(split, {})
-    on = scored.get("on", {"data": about["data"]["name"], "split": "", "size": None, "convention": ""})
+    on = scored.get("on") or {"data": about["data"]["name"]}
     return {
-        "run": name,
+        **text,
+        **row,
         "model": model,
         "state": "finished" if run.finished() else "unfinished",
         "epochs": f"{run.log_rows()}/{planned}",
         "epoch": scores.get("epoch"),
-        "data": on["data"],
-        "split": on["split"],
-        "images": on.get("images"),
-        "size": "x".join(map(str, on["size"])) if on["size"] else "",
-        "convention": on["convention"],
+        **{name: on[name] for name in ("data", "split", "part", "images", "convention") if on.get(name) is not None},
+        "size": "x".join(map(str, on.get("size") or [])),
         **{score: 100 * scored[score] for score in SCORES if score in scored},
     }
