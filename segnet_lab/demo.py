@@ -1,5 +1,7 @@
 """`make demo`: train three ways of decoding on scenes made here, look inside, compare, show. Minutes on a laptop.
 
+It ends in one page, `demo_page`, which opens by itself where somebody looks.
+
 All of it is lessons run in batch, two at a time, each in a process of its own on one core; on two cores that is faster
 than one after the other on both. What is finished, and newer than what it was made from, is not made again.
 """
@@ -16,6 +18,7 @@ import nbformat
 import pandas as pd
 
 from segnet_lab import batch, paper, results
+from segnet_lab.demo_page import show, write_demo_page
 from segnet_lab.folders import runs_dir
 from segnet_lab.runs import RunDirectory
 
@@ -26,7 +29,7 @@ LESSONS = ("06_sparse_maps", "10_table1_decoders", "20_qualitative")
 JOBS = 2  # notebooks at a time
 
 
-def run_demo(epochs: int = EPOCHS, open_lab: bool = False) -> pd.DataFrame:
+def run_demo(epochs: int = EPOCHS, open_lab: bool = False, open_page: bool = True) -> pd.DataFrame:
     """Train, look inside, compare, show; then say what came out and where it lies.
 
     Parameters
@@ -34,7 +37,9 @@ def run_demo(epochs: int = EPOCHS, open_lab: bool = False) -> pd.DataFrame:
     epochs : int
         Of each network. All goes to `runs/demo`, or `runs/demo-<epochs>` for another number than usual.
     open_lab : bool
-        Open the last lesson in JupyterLab at the end.
+        Open the executed lessons in JupyterLab at the end.
+    open_page : bool
+        Show the page in a browser at the end, if this machine has one that somebody looks at.
 
     Returns
     -------
@@ -54,11 +59,19 @@ def run_demo(epochs: int = EPOCHS, open_lab: bool = False) -> pd.DataFrame:
     print("Looking inside, comparing, showing", flush=True)
     perform(lessons)
     table = results.scores_table(name)[list(results.SCORES)]
-    print(f"\n{summary(table)}\n\nDone in {time.perf_counter() - start:.0f} s. Open it in JupyterLab:\n")
-    print(f"    {near(sys.executable)} -m jupyterlab {near(lessons[-1].output)}\n")
-    print("Beside it:", ", ".join(task.output.name for task in [*lessons[:-1], *trainings]))
+    notebooks = [task.output for task in (*lessons, *trainings)]
+    folder = notebooks[0].parent
+    lab = [sys.executable, "-m", "jupyterlab", str(folder)]
+    command = " ".join([near(sys.executable), *lab[1:3], near(folder)])
+    page = write_demo_page(name, folder / "index.html", notebooks, command)
+    shown = " (in your browser)" if open_page and show(page) else ""
+    print(f"\n{summary(table)}\n\nDone in {time.perf_counter() - start:.0f} s. All of it on one page{shown}:\n")
+    print(
+        f"    {near(page)}\n\nThe notebooks behind it, {', '.join(book.stem for book in notebooks)}, in JupyterLab:\n"
+    )
+    print(f"    {command}")
     if open_lab:
-        subprocess.call([sys.executable, "-m", "jupyterlab", str(lessons[-1].output)])
+        subprocess.call(lab)
     return table
 
 

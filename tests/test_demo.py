@@ -4,7 +4,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from segnet_lab import batch, demo
+from segnet_lab import batch, demo, demo_page
 from segnet_lab.cli import main
 from segnet_lab.results import list_runs
 
@@ -69,12 +69,22 @@ def test_from_nothing_to_the_table(runs, monkeypatch, capsys):
         demo, "TRAINING", demo.TRAINING | {"size": "48,64", "width": 0.125, "images": 24, "val_images": 4}
     )
     monkeypatch.setattr(demo, "NETWORKS", ("segnet_basic", "bilinear_interpolation"))
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("SEGNET_HEADLESS", raising=False)
+    monkeypatch.setenv("DISPLAY", ":0")
+    opened = []
+    monkeypatch.setattr(demo_page.webbrowser, "open", lambda address: opened.append(address) or True)
     table = demo.run_demo(epochs=2)
     assert list(table.index) == list(list_runs("demo-2")) == ["bilinear_interpolation", "segnet_basic"]
     assert list(table.columns) == ["G", "C", "mIoU", "BF"]
     said = capsys.readouterr().out
-    assert "20_qualitative.ipynb" in said
+    page = runs / "demo-2" / "index.html"
+    assert opened == [page.as_uri()]
+    assert f"one page (in your browser):\n\n    {page}" in said
+    assert "20_qualitative" in said
+    assert 'href="05_train-segnet_basic.ipynb"' in page.read_text(encoding="utf-8")
     written = {file: file.stat().st_mtime_ns for file in runs.rglob("*.ipynb")}
     assert len(written) == 5
-    assert demo.run_demo(epochs=2).equals(table)
+    assert demo.run_demo(epochs=2, open_page=False).equals(table)
+    assert len(opened) == 1
     assert written == {file: file.stat().st_mtime_ns for file in runs.rglob("*.ipynb")}  # no work twice

@@ -195,7 +195,7 @@ def playground_page(
     Parameters
     ----------
     title, line : str
-        The page's title, and what it is about.
+        The page's title, and what it is about, in HTML.
     below : str
         HTML of what follows the playground.
     css : str
@@ -214,7 +214,7 @@ def playground_page(
     state = {name: trait.default() for name, trait in Playground.class_traits(sync=True).items() if name in _CHOICES}
     page = (Path(__file__).parent / "playground.html").read_text(encoding="utf-8")
     for mark, text in {
-        "/* css */": style("playground.css") + css,
+        "/* css */": f"{style('playground.css')}{css}",
         "/* module */": script("playground.js"),
         "/* state */": json.dumps(state),
         "<!-- title -->": title,

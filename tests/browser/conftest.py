@@ -95,6 +95,14 @@ def unreadable(root, selector):
     return root.evaluate(_CONTRAST, selector)
 
 
+# What of the playground must fit the window, and where each of it lies.
+MAPS = ".grid.input, .brushes, .grid.pooled, .grid.codes, .grid.packed, .grid.upsampled, .grid.dense, .grid.error"
+BOXES = """(root, selector) => [...root.querySelectorAll(selector)].map((el) => {
+  const {left, top, right, bottom} = el.getBoundingClientRect();
+  return {name: el.className, left, top, right, bottom};
+})"""
+
+
 def write_notebook(path, *cells):
     """A notebook of code cells; outputs and results come from running it."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import unreadable, write_notebook
+from conftest import BOXES, MAPS, unreadable, write_notebook
 from PIL import Image
 
 from segnet_lab.pooling import CORNERS, max_pool_2x2, max_unpool_2x2, packed_bytes, unpack
@@ -430,13 +430,6 @@ def test_touch(browser, playground_page, screenshot):
     assert board.formula().startswith("dense A[1, 1] = ")
     screenshot(page, "playground_phone_formula")
     context.close()
-
-
-MAPS = ".grid.input, .brushes, .grid.pooled, .grid.codes, .grid.packed, .grid.upsampled, .grid.dense, .grid.error"
-BOXES = """(root, selector) => [...root.querySelectorAll(selector)].map((el) => {
-  const {left, top, right, bottom} = el.getBoundingClientRect();
-  return {name: el.className, left, top, right, bottom};
-})"""
 
 
 @pytest.mark.parametrize(("width", "height"), [(1366, 768), (1366, 650), (1280, 720), (1920, 1080), (1024, 768)])
