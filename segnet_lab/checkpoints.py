@@ -19,7 +19,7 @@ class DamagedCheckpoint(OSError):
 def write(path: str | Path, tensors: dict[str, Tensor], note: dict) -> None:
     """Write tensors and a note (anything JSON takes; nan becomes None) to one safetensors file."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    header = {"note": json.dumps(finite(note), allow_nan=False), "sha256": _checksum(tensors)}
+    header = {"note": json.dumps(finite(note), allow_nan=False), "sha256": checksum(tensors)}
     with atomic(path) as draft:
         draft.write_bytes(save(tensors, header))
 
@@ -39,12 +39,13 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except SafetensorError as error:
         raise DamagedCheckpoint(f"{path} is damaged: {error}") from error
-    if header.get("sha256") != _checksum(tensors):
+    if header.get("sha256") != checksum(tensors):
         raise DamagedCheckpoint(f"{path} is damaged: its tensors do not fit its checksum")
     return tensors, json.loads(header["note"])
 
 
-def _checksum(tensors: dict[str, Tensor]) -> str:
+def checksum(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of names and values, in hexadecimal."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
