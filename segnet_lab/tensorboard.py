@@ -36,17 +36,21 @@ def writer(run_dir: str | os.PathLike) -> Callable[[dict], None]:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise ImportError("TensorBoard is not installed: pip install 'segnet-lab[tensorboard]'") from None
-    folder = Path(run_dir) / "tensorboard"
-    log, begun = RunDirectory(run_dir).log_file, any(folder.glob("events.*"))
-    events = SummaryWriter(folder)
+    folder, log = Path(run_dir) / "tensorboard", RunDirectory(run_dir).log_file
+    events = None  # a file that is opened with the first epoch: a training that is refused leaves nothing
 
     def write(row: dict) -> None:
-        for name, value in row.items():
-            if name not in ("epoch", "iteration") and not math.isnan(value):
-                events.add_scalar(name, value, int(row["epoch"]))
+        nonlocal events
+        rows = [row]
+        if events is None:
+            if not any(folder.glob("events.*")):
+                before = pd.read_csv(log).to_dict("records")
+                rows = [*(r for r in before if r["epoch"] < row["epoch"]), row]
+            events = SummaryWriter(folder)
+        for row in rows:
+            for name in ("loss", "G", "C", "mIoU", "BF", "seconds"):
+                if not math.isnan(row.get(name, math.nan)):
+                    events.add_scalar(name, row[name], int(row["epoch"]))
         events.flush()
 
-    if log.exists() and not begun:
-        for row in pd.read_csv(log).to_dict("records"):
-            write(row)
     return write

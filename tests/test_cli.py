@@ -1,15 +1,25 @@
 """The command line, as a user types it."""
 
+import csv
 import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from segnet_lab.cli import main
+import segnet_lab as sl
+from segnet_lab.cli import RECIPE_HELP, main
+from segnet_lab.recipe import Recipe
 
 TRAIN = ["--size", "32", "48", "--width", "0.1", "--epochs", "1", "--batch-size", "4", "-D", "images", "6"]
+NAMES = "abcdefghijk"  # eleven classes, as many as roadscenes has
 
 
 @pytest.fixture(scope="module")
@@ -19,17 +29,158 @@ def run_dir(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A folder of eight pictures of eleven classes, and a run that was trained on six of them at 24x32."""
+    home = tmp_path_factory.mktemp("own")
+    make_folder(home / "data", NAMES)
+    run = home / "runs" / "mine"
+    train_on_folder(run, home / "data")
+    return home
+
+
+def make_folder(root, names, count=8, size=(48, 64)):
+    for part in ("images", "labels"):
+        (root / part).mkdir(parents=True)
+    classes = "\n".join(f"  - {name}: [{20 * i}, 7, 9]" for i, name in enumerate(names))
+    (root / "card.yaml").write_text(
+        f"name: own\ntitle: Own\nclasses:\n{classes}\nvoid: {{index: 255, colour: [0, 0, 0]}}\n"
+    )
+    rng = np.random.default_rng(0)
+    for i in range(count):
+        Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(root / "images" / f"{i}.png")
+        Image.fromarray(rng.integers(0, len(names), size, np.uint8)).save(root / "labels" / f"{i}.png")
+    (root / "train.txt").write_text("0\n1\n2\n3\n4\n5\n")
+    (root / "val.txt").write_text("6\n7\n")
+
+
+def train_on_folder(run, root, *more, **how):
+    arguments = ["--data", "folder", "--root", str(root), "--size", "24", "32"]
+    recipe = ["--width", "0.1", "--epochs", "1", "--batch-size", "3"]
+    return segnet_lab("train", "segnet_basic", "--run", str(run), *arguments, *recipe, *more, **how)
+
+
 def segnet_lab(*arguments, fails=False):
-    result = CliRunner().invoke(main, list(arguments))
+    result = CliRunner(env={"SEGNET_HEADLESS": "1"}).invoke(main, list(map(str, arguments)))
     assert (result.exit_code != 0) == fails, result.output
     assert fails or result.exception is None
     return result.output
 
 
+def printed(said):
+    """G, C, mIoU, BF of what `evaluate` prints."""
+    return {name: float(value) for name, value in re.findall(r"^(G|C|mIoU|BF) +([\d.]+)$", said, re.MULTILINE)}
+
+
+def in_percent(scores):
+    return {name: pytest.approx(100 * scores[name], abs=0.006) for name in ("G", "C", "mIoU", "BF")}
+
+
+def of_run(run, role):
+    return in_percent(json.loads((run / "scores.json").read_text())[role])
+
+
+# ------------------------------------------------------------------------------------------------ help, errors
+
+
 def test_help_names_every_command():
     said = segnet_lab("--help")
-    commands = "demo notebooks sweep train evaluate predict data bench playground classroom"
+    commands = "demo lessons notebooks sweep train evaluate predict runs weights data bench playground classroom"
     assert all(f"  {command} " in said for command in commands.split())
+    assert all(f"  {command} " in segnet_lab("data", "--help") for command in ("list", "get", "check", "split"))
+
+
+def test_every_option_of_every_command_says_what_it_is():
+    def commands(group):
+        for command in group.commands.values():
+            yield from commands(command) if hasattr(command, "commands") else [command]
+
+    for command in commands(main):
+        for parameter in command.get_params(command.make_context(command.name, [], resilient_parsing=True)):
+            assert parameter.param_type_name == "argument" or parameter.help, (command.name, parameter.name)
+
+
+def test_every_recipe_setting_is_an_option():
+    assert list(RECIPE_HELP) == [field.name for field in fields(Recipe)]
+    said = segnet_lab("train", "--help")
+    for field in fields(Recipe):
+        assert "--" + field.name.replace("_", "-") in said
+
+
+def test_help_does_not_wait_for_torch():
+    code = """
+import sys
+from click.testing import CliRunner
+from segnet_lab.cli import main
+for command in ([], ["evaluate"], ["predict"], ["runs"], ["lessons"], ["data"], ["data", "split"], ["notebooks"]):
+    assert CliRunner().invoke(main, [*command, "--help"]).exit_code == 0
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "segnet_basics", "--run", "r"], "unknown model 'segnet_basics'. Did you mean 'segnet_basic'"),
+        (["train", "segnet_basic", "--run", "r", "--data", "road"], "unknown data set 'road'"),
+        (["train", "segnet_basic", "--run", "r", "--balancing", "none"], "unknown balancing 'none'"),
+        (["train", "segnet_basic", "--run", "r", "--batch-size", "0"], "--batch-size 0: give at least 1"),
+        (["train", "segnet_basic", "--run", "r", "--learning-rate", "-1"], "--learning-rate -1: give a number >= 0"),
+        (["train", "segnet_basic", "--run", "r", "--size", "0", "4"], "as in --size 360 480"),
+        (["train", "segnet_basic", "--run", "r", "--balancing", "1,x"], "--balancing '1,x': give one of"),
+        (["train", "segnet_basic", "--run", "r", "--data", "folder"], "needs --root, the folder that holds"),
+        (["train", "segnet_basic", "--run", "r", "--fold", "6/5"], "--fold 6/5: give the number of the part"),
+        (["train", "segnet_basic", "--run", "r", "--fold", "1/2", "--validation", "val"], "leave --validation out"),
+        (["train", "segnet_basic", "--run", "r", "--schedule", "No", "--tensorboard"], "--schedule 'No': give"),
+        (["evaluate", "--run", "nowhere"], "nowhere is no run directory"),
+        (["notebooks", "05_trian"], "unknown notebook '05_trian'. Did you mean '05_train'"),
+        (["notebooks", "05_train", "-p", "epoch", "3"], "Did you mean 'epochs'"),
+        (["notebooks", "05_train", "-p", "model", "segnot"], "unknown model 'segnot'"),
+        (["sweep", "05_train", "-g", "size", "48,64"], "semicolons"),
+        (["data", "check", "camvide"], "unknown data set 'camvide'"),
+        (["data", "split", "camvid", "--root", "x"], "only 'folder', images of your own"),
+        (["runs", "roadscene"], "unknown set of runs 'roadscene'. Did you mean 'roadscenes'"),
+    ],
+)
+def test_errors_are_one_line_and_show_the_way_out(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = segnet_lab(*arguments, fails=True)
+    assert message in said
+    assert "Traceback" not in said
+    assert not list(tmp_path.iterdir()), "a refused command leaves nothing behind"
+
+
+def test_where_an_error_came_from_can_be_seen(monkeypatch):
+    for result in (
+        CliRunner().invoke(main, ["--traceback", "evaluate", "--run", "nowhere"]),
+        CliRunner().invoke(main, ["evaluate", "--run", "nowhere"], env={"SEGNET_LAB_TRACEBACK": "1"}),
+    ):
+        assert isinstance(result.exception, FileNotFoundError)  # Python prints its traceback
+    assert isinstance(CliRunner().invoke(main, ["evaluate", "--run", "nowhere"]).exception, SystemExit)
+
+
+def test_a_fault_of_torch_is_not_passed_off_as_the_users(monkeypatch, run_dir):
+    def fault(*_):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr("segnet_lab.evaluation.evaluate", fault)
+    said = segnet_lab("evaluate", "--run", run_dir, fails=True)
+    assert "mat1 and mat2" in said
+    assert "segnet-lab --traceback" in said
+    said = segnet_lab("evaluate", "--run", "nowhere", fails=True)
+    assert "--traceback" not in said  # our own say what to do
+
+
+def test_stopped_by_the_keyboard(monkeypatch, tmp_path):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("segnet_lab.training._Training._step", stop)
+    result = CliRunner().invoke(main, ["train", "segnet_basic", "--run", str(tmp_path / "x"), *TRAIN])
+    assert result.exit_code == 130
+    assert "Aborted" not in result.output
+    assert "Stopped before the first epoch" in result.output
 
 
 def test_bench_hands_its_arguments_on_and_says_where_benchmarks_are(monkeypatch, tmp_path):
@@ -42,14 +193,7 @@ def test_bench_hands_its_arguments_on_and_says_where_benchmarks_are(monkeypatch,
     assert "benchmarks come with the source" in segnet_lab("bench", fails=True)
 
 
-def test_train_without_a_validation_split(tmp_path):
-    said = segnet_lab("train", "segnet_basic", "--run", str(tmp_path), *TRAIN, "--validation", "none")
-    assert "NaN" in said  # nothing to score an epoch by
-    about = json.loads((tmp_path / "run.json").read_text())
-    assert about["data"]["validation"] is None
-    assert "unknown split of roadscenes 'vale'" in segnet_lab(
-        "train", "segnet_basic", "--run", str(tmp_path / "x"), *TRAIN, "--validation", "vale", fails=True
-    )
+# ------------------------------------------------------------------------------------------------ train
 
 
 def test_train_leaves_a_run(run_dir):
@@ -61,37 +205,183 @@ def test_train_leaves_a_run(run_dir):
     assert (run_dir / "best.safetensors").exists()
 
 
-def test_every_recipe_setting_is_an_option():
-    from dataclasses import fields
+def test_train_says_what_its_scores_belong_to(tmp_path):
+    said = segnet_lab("train", "segnet_basic", "--run", tmp_path / "x", *TRAIN)
+    assert "weights of epoch 1 selected" in said
+    assert "roadscenes train, 6 images at 32x48" in said
+    assert "roadscenes val, 6 images at 32x48" in said
+    again = segnet_lab("train", "segnet_basic", "--run", tmp_path / "x", *TRAIN)  # is finished
+    assert again.splitlines()[-5:] == said.splitlines()[-5:]
 
-    from segnet_lab.recipe import Recipe
 
-    said = segnet_lab("train", "--help")
-    for field in fields(Recipe):
-        assert "--" + field.name.replace("_", "-") in said
+def test_train_without_a_validation_split(tmp_path):
+    said = segnet_lab("train", "segnet_basic", "--run", tmp_path, *TRAIN, "--validation", "none")
+    assert "roadscenes train" in said
+    assert "roadscenes val" not in said
+    about = json.loads((tmp_path / "run.json").read_text())
+    assert about["data"]["validation"] is None
+    assert "unknown split of roadscenes 'vale'" in segnet_lab(
+        "train", "segnet_basic", "--run", tmp_path / "x", *TRAIN, "--validation", "vale", fails=True
+    )
 
 
-def test_evaluate_prints_percentages(run_dir):
-    said = segnet_lab("evaluate", "--run", str(run_dir), "--size", "32", "48", "-D", "images", "3").split()
-    assert said[0::2] == ["G", "C", "mIoU", "BF"]
-    assert all(0 <= float(value) <= 100 for value in said[1::2])
+def test_settings_reach_the_recipe(tmp_path):
+    weights = ",".join(str(1 + i) for i in range(11))
+    segnet_lab(
+        *("train", "segnet_basic", "--run", tmp_path, *TRAIN, "--balancing", weights, "--optimizer", "adam"),
+        *("--schedule", "StepLR(step_size=1)", "--augmentation", "flip", "--device", "cpu", "--checkpointing"),
+    )
+    recipe = json.loads((tmp_path / "run.json").read_text())["recipe"]
+    assert recipe["balancing"] == [1 + i for i in range(11)]
+    assert (recipe["optimizer"], recipe["schedule"]) == ("adam", "StepLR(step_size=1)")
+    assert (recipe["augmentation"], recipe["checkpointing"]) == ("flip", True)
+
+
+def test_what_a_training_starts_from_is_handed_on(monkeypatch, run_dir, tmp_path):
+    given = {}
+
+    def train(model, data, recipe, run, **options):
+        given.update(options)
+        raise ValueError("far enough")
+
+    monkeypatch.setattr("segnet_lab.training.train", train)
+    for init, expected in ((run_dir, str(run_dir)), ("imagenet", "imagenet"), ("vgg16_bn", "vgg16_bn")):
+        segnet_lab("train", "segnet_basic", "--run", tmp_path / "x", *TRAIN, "--init", init, fails=True)
+        assert given["init"] == expected
+    monkeypatch.setenv("HOME", str(run_dir.parent))
+    segnet_lab("train", "segnet_basic", "--run", tmp_path / "x", *TRAIN, "--init", "~/x", fails=True)
+    assert given["init"] == str(run_dir)
+    assert given["on_epoch"] is None
+
+
+def test_curves_for_tensorboard(tmp_path):
+    pytest.importorskip("tensorboard")
+    segnet_lab("train", "segnet_basic", "--run", tmp_path / "x", *TRAIN, "--tensorboard")
+    assert list((tmp_path / "x" / "tensorboard").glob("events.*"))
+
+
+def test_a_fold_trains_on_the_others_and_is_scored_under_its_own_name(own, tmp_path):
+    parts = []
+    for i in (1, 2, 3):
+        run = tmp_path / str(i)
+        said = train_on_folder(run, own / "data", "--fold", f"{i}/3")
+        about = json.loads((run / "run.json").read_text())["data"]
+        train, val = about["options"]["part"], about["validation"]["options"]["part"]
+        assert sorted(train + val) == [0, 1, 2, 3, 4, 5]
+        assert f"fold {i} of 3" in said
+        assert printed(segnet_lab("evaluate", "--run", run)) == of_run(run, "val")
+        parts += val
+    assert sorted(parts) == [0, 1, 2, 3, 4, 5]
+
+
+def test_own_images_of_several_sizes_say_the_way_in_options(tmp_path):
+    make_folder(tmp_path / "data", "abc")
+    Image.new("RGB", (20, 20)).save(tmp_path / "data" / "images" / "0.png")
+    Image.new("L", (20, 20)).save(tmp_path / "data" / "labels" / "0.png")
+    arguments = ["train", "segnet_basic", "--run", tmp_path / "x", "--data", "folder", "--root", tmp_path / "data"]
+    said = segnet_lab(*arguments, "--width", "0.1", "--epochs", "1", fails=True)
+    assert "--size H W, or --batch-size 1" in said
+    segnet_lab(*arguments, "--width", "0.1", "--epochs", "1", "--size", "24", "32")  # the first try blocks nothing
+
+
+# ------------------------------------------------------------------------------------------------ evaluate
+
+
+def test_evaluate_scores_the_runs_own_data(own):
+    run = own / "runs" / "mine"
+    said = segnet_lab("evaluate", "--run", run)
+    assert said.startswith("folder val, 2 images at 24x32; BF by convention 'paper'")
+    assert printed(said) == of_run(run, "val")
+    assert printed(segnet_lab("evaluate", "--run", run, "--split", "train")) == of_run(run, "train")
+
+
+def test_the_runs_own_data_set_by_its_name_keeps_its_root_and_size(own):
+    run = own / "runs" / "mine"
+    assert printed(segnet_lab("evaluate", "--run", run, "--data", "folder")) == of_run(run, "val")
+    elsewhere = segnet_lab("evaluate", "--run", run, "--data", "folder", "--root", own / "data", "--size", "12", "16")
+    assert "at 12x16" in elsewhere
+    assert printed(elsewhere) != of_run(run, "val")
+
+
+def test_data_that_moved_are_asked_for_and_found_by_root(own, tmp_path):
+    data = tmp_path / "here"
+    make_folder(data, "abc")
+    train_on_folder(tmp_path / "run", data)
+    data.rename(tmp_path / "there")
+    said = segnet_lab("evaluate", "--run", tmp_path / "run", fails=True)
+    assert "--root" in said
+    assert str(data) in said
+    moved = segnet_lab("evaluate", "--run", tmp_path / "run", "--root", tmp_path / "there")
+    assert printed(moved) == of_run(tmp_path / "run", "val")
+
+
+def test_another_data_set_is_scored_only_if_its_classes_are_the_networks(own, run_dir, tmp_path):
+    said = segnet_lab("evaluate", "--run", own / "runs" / "mine", "--data", "roadscenes", fails=True)
+    assert "class 0 is 'a'; in roadscenes it is 'Sky'" in said  # eleven here, eleven there
+    assert "G " not in said
+    make_folder(tmp_path / "few", "abc")
+    said = segnet_lab("evaluate", "--run", run_dir, "--data", "folder", "--root", tmp_path / "few", fails=True)
+    assert "11 classes, folder has 3" in said
+    assert "num_classes=" not in said
+    names = sl.load_dataset("roadscenes").class_names
+    make_folder(tmp_path / "streets", names)
+    said = segnet_lab("evaluate", "--run", run_dir, "--data", "folder", "--root", tmp_path / "streets")
+    assert said.startswith("folder val, 2 images at 32x48;")  # the run's size
+    assert "trained on roadscenes train, 6 images at 32x48" in said
+    data = sl.load_dataset("folder", "val", root=tmp_path / "streets", size=(32, 48))
+    assert printed(said) == in_percent(sl.evaluate(sl.load_run(run_dir).model, data))
+
+
+def test_options_of_the_data_set_can_be_changed(run_dir):
+    said = segnet_lab("evaluate", "--run", run_dir, "-D", "images", "3", "-D", "seed", "4", "--size", "16", "24")
+    assert said.startswith("roadscenes val, 3 images at 16x24")
+    data = sl.load_dataset("roadscenes", "val", images=3, seed=4, size=(16, 24))
+    assert printed(said) == in_percent(sl.evaluate(sl.load_run(run_dir).model, data))
+
+
+def test_evaluate_writes_all_scores_and_what_they_belong_to(run_dir, tmp_path):
+    said = segnet_lab("evaluate", "--run", run_dir, "--json", tmp_path / "s.json")
+    scores = json.loads((tmp_path / "s.json").read_text())
+    assert printed(said) == in_percent(scores)
+    assert len(scores["class_IoU"]) == 11
+    assert scores["on"]["data"] == "roadscenes"
+    assert scores["run"] == str(run_dir)
+
+
+def test_a_run_by_its_name(run_dir, monkeypatch):
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(run_dir.parent))
+    assert segnet_lab("evaluate", "--run", "x") == segnet_lab("evaluate", "--run", run_dir)
+    for shipped in ("roadscenes/segnet_basic", "results/roadscenes/segnet_basic"):
+        said = segnet_lab("evaluate", "--run", shipped, "-D", "images", "1")
+        assert said.startswith("roadscenes val, 1 image at 96x128")
+
+
+# ------------------------------------------------------------------------------------------------ predict
+
+
+def pictures(folder, **files):
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, shape in files.items():
+        Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(folder / f"{name}.png")
+
+
+def labels(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*_label.png")}
 
 
 def test_predict_writes_three_pictures_of_any_image(run_dir, tmp_path):
-    rng = np.random.default_rng(0)
-    pictures = {
-        "colour.png": Image.fromarray(rng.integers(0, 256, (20, 31, 3), np.uint8)),
-        "grey.png": Image.fromarray(rng.integers(0, 256, (20, 31), np.uint8)),
-        "alpha.png": Image.fromarray(rng.integers(0, 256, (20, 31, 4), np.uint8)),
-        "deep.png": Image.fromarray(rng.integers(0, 65536, (20, 31)).astype(np.uint16)),
-        "one.png": Image.fromarray(np.zeros((1, 1, 3), np.uint8)),
-    }
-    for name, picture in pictures.items():
-        picture.save(tmp_path / name)
+    pictures(tmp_path, colour=(20, 31, 3), grey=(20, 31), alpha=(20, 31, 4), one=(1, 1, 3))
+    deep = np.random.default_rng(0).integers(0, 65536, (20, 31)).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    names = ["colour", "grey", "alpha", "one", "deep"]
     said = segnet_lab(
-        "predict", *[str(tmp_path / n) for n in pictures], "--run", str(run_dir), "--out", str(tmp_path / "out")
+        "predict", *[tmp_path / f"{name}.png" for name in names], "--run", run_dir, "--out", tmp_path / "out"
     )
-    assert len(said.split()) == 3 * len(pictures)
+    first, *lines = said.splitlines()
+    assert "segnet_basic, trained on roadscenes train, 6 images at 32x48" in first
+    assert "(32x48)" in first
+    assert len(lines) == 5
     label = np.array(Image.open(tmp_path / "out" / "grey_label.png"))
     assert label.shape == (20, 31)
     assert label.max() <= 10
@@ -99,31 +389,155 @@ def test_predict_writes_three_pictures_of_any_image(run_dir, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["train", "segnet_basics", "--run", "r"], "unknown model 'segnet_basics'. Did you mean 'segnet_basic'"),
-        (["train", "segnet_basic", "--run", "r", "--data", "road"], "unknown data set 'road'"),
-        (["train", "segnet_basic", "--run", "r", "--balancing", "none"], "unknown balancing 'none'"),
-        (["evaluate", "--run", "nowhere"], "nowhere is no run directory"),
-        (["notebooks", "05_trian"], "unknown notebook '05_trian'. Did you mean '05_train'"),
-        (["notebooks", "05_train", "-p", "epoch", "3"], "Did you mean 'epochs'"),
-        (["notebooks", "05_train", "-p", "model", "segnot"], "unknown model 'segnot'"),
-        (["data", "check", "camvide"], "unknown data set 'camvide'"),
-    ],
+    ("size", "given"), [((), "run"), (("own",), "own"), (("16", "24"), (16, 24)), (("9x7",), (9, 7))]
 )
-def test_errors_are_one_line_and_show_the_way_out(arguments, message, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_predict_looks_at_the_size_that_is_said(run_dir, tmp_path, size, given):
+    pictures(tmp_path, a=(64, 96, 3))
+    option = ("--size", *size) if size else ()
+    segnet_lab("predict", "--run", run_dir, "--out", tmp_path / "out", *option, tmp_path / "a.png")
+    label = np.array(Image.open(tmp_path / "out" / "a_label.png"))
+    expected = sl.predict(sl.load_run(run_dir).model, tmp_path / "a.png", size=given)
+    assert (label == expected.numpy()).all()
+    assert "run, own, or H W" in segnet_lab(
+        "predict", "--run", run_dir, "--out", tmp_path, "--size", "big", tmp_path / "a.png", fails=True
+    )
+
+
+def test_pictures_of_equal_names_and_whole_folders(run_dir, tmp_path):
+    pictures(tmp_path / "mon", frame=(9, 9, 3))
+    pictures(tmp_path / "tue", frame=(9, 9, 3))
+    Image.new("RGB", (9, 9)).save(tmp_path / "mon" / "frame.jpg")
+    given = [tmp_path / "mon" / "frame.png", tmp_path / "tue" / "frame.png", tmp_path / "mon" / "frame.jpg"]
+    segnet_lab("predict", "--run", run_dir, "--out", tmp_path / "out", *given)
+    assert labels(tmp_path / "out") == {f"{n}_label.png" for n in ("mon-frame.png", "mon-frame.jpg", "tue-frame")}
+    segnet_lab("predict", "--run", run_dir, "--out", tmp_path / "all", tmp_path / "mon", tmp_path / "tue")
+    assert labels(tmp_path / "all") == {f"{n}_label.png" for n in ("mon/frame.png", "mon/frame.jpg", "tue/frame")}
+
+
+def test_predict_goes_on_past_files_that_are_no_pictures(run_dir, tmp_path):
+    pictures(tmp_path, good=(9, 9, 3), cut=(40, 40, 3))
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:60])
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    (tmp_path / "text.pdf").write_bytes(b"%PDF-1.4")
+    bad = ["cut.png", "empty.png", "phone.heic", "text.pdf", "missing.png"]
+    said = segnet_lab(
+        "predict",
+        *[tmp_path / name for name in bad],
+        tmp_path / "good.png",
+        "--run",
+        run_dir,
+        "--out",
+        tmp_path / "o",
+        fails=True,
+    )
+    assert labels(tmp_path / "o") == {"good_label.png"}
+    assert f"5 of 6 could not be labelled: {', '.join(str(tmp_path / name) for name in bad)}" in said
+    assert said.count("failed: ") == 5
+    assert "out of the set" not in said  # there is no set here
+
+
+def test_predict_never_replaces_what_it_did_not_make(run_dir, tmp_path):
+    pictures(tmp_path, a=(9, 9, 3), b=(9, 9, 3))
+    command = ["predict", tmp_path / "a.png", tmp_path / "b.png", "--run", run_dir, "--out", tmp_path]
+    (tmp_path / "b_label.png").write_bytes(b"my own ground truth")
+    said = segnet_lab(*command, fails=True)
+    assert str(tmp_path / "b_label.png") in said
+    assert "--overwrite" in said
+    assert not (tmp_path / "a_label.png").exists()  # refused before the first
+    assert (tmp_path / "b_label.png").read_bytes() == b"my own ground truth"
+    segnet_lab(*command, "--overwrite")
+    segnet_lab(*command)  # its own may be made again
+    segnet_lab("predict", tmp_path, "--run", run_dir, "--out", tmp_path)
+    assert labels(tmp_path) == {"a_label.png", "b_label.png"}
+    said = segnet_lab(*command, "--size", "own", fails=True)
+    assert "a_label.png and 5 more are there already" in said
+
+
+def test_the_network_is_made_ready_once_for_all_pictures(run_dir, tmp_path, monkeypatch):
+    from segnet_lab import optimization
+
+    pictures(tmp_path, a=(9, 9, 3), b=(9, 9, 3), c=(9, 9, 3))
+    made, real = [], optimization.optimize
+    monkeypatch.setattr(optimization, "optimize", lambda *args, **options: made.append(args) or real(*args, **options))
+    segnet_lab("predict", tmp_path, "--run", run_dir, "--out", tmp_path / "out")
+    assert len(made) == 1
+
+
+def test_predictions_are_label_maps_that_a_data_set_reads(own, tmp_path):
+    make_folder(tmp_path / "data", NAMES)
+    model = sl.load_run(own / "runs" / "mine").model
+    images = [tmp_path / "data" / "images" / name for name in ("6.png", "7.png")]
+    segnet_lab("predict", *images, "--run", own / "runs" / "mine", "--out", tmp_path / "out")
+    for kind in ("label", "colour"):  # numbers or the card's colours
+        for image in images:
+            image.parents[1].joinpath("labels", image.name).unlink()
+            Path(tmp_path / "out" / f"{image.stem}_{kind}.png").rename(image.parents[1] / "labels" / image.name)
+        data = sl.load_dataset("folder", "val", root=tmp_path / "data")
+        for image, (_, label) in zip(images, data, strict=True):
+            assert (label == sl.predict(model, image)).all()
+
+
+# ------------------------------------------------------------------------------------------------ runs, lessons, data
+
+
+def test_runs_of_a_set_alone_and_all(own, run_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(own / "runs"))
+    said = segnet_lab("runs", own / "runs", "--csv", tmp_path / "t.csv")
+    assert said.startswith("runs: finished, 1/1 epochs, folder val, 2 images at 24x32, BF by convention 'paper'")
+    (row,) = csv.DictReader((tmp_path / "t.csv").read_text().splitlines())
+    assert (row["run"], row["data"], row["split"], row["size"]) == ("mine", "folder", "val", "24x32")
+    assert {name: float(row[name]) for name in ("G", "C", "mIoU", "BF")} == of_run(own / "runs" / "mine", "val")
+    both = segnet_lab("runs", "mine", run_dir)
+    assert "24x32" in both
+    assert "32x48" in both
+    everything = segnet_lab("runs")
+    assert "mine" in everything
+    assert "table1_median: finished, 20/20 epochs, camvid val, 101 images at 90x120" in everything
+    assert "folder train, 6 images" in segnet_lab("runs", "mine", "--split", "train")
+
+
+def test_lessons_are_copied_once(tmp_path):
+    said = segnet_lab("lessons", tmp_path / "mine")
+    assert f"jupyter lab {tmp_path / 'mine' / '00_start_here.ipynb'}" in said
+    (tmp_path / "mine" / "05_train.ipynb").write_text("my answers")
+    (tmp_path / "mine" / "GLOSSARY.md").unlink()
+    said = segnet_lab("lessons", tmp_path / "mine")
+    assert said.startswith("1 files copied")
+    assert (tmp_path / "mine" / "05_train.ipynb").read_text() == "my answers"
+
+
+def test_links_in_copied_lessons_lead_on(tmp_path):
+    segnet_lab("lessons", tmp_path)
+    links = 0
+    for path in tmp_path.rglob("*.*"):
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".ipynb":
+            text = "".join("".join(c["source"]) for c in json.loads(text)["cells"] if c["cell_type"] == "markdown")
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+            if "://" not in link:
+                links += 1
+                assert (path.parent / link).exists(), (path.name, link)
+    assert links > 100
+
+
+def test_a_folder_is_split(tmp_path):
+    make_folder(tmp_path / "data", "abc")
+    arguments = ["data", "split", "folder", "--root", tmp_path / "data", "--val", "0.25", "--test", "0.25"]
     said = segnet_lab(*arguments, fails=True)
-    assert message in said
-    assert "Traceback" not in said
-    assert not list(tmp_path.iterdir()), "a refused command leaves nothing behind"
+    assert "--force" in said
+    assert "force=True" not in said
+    segnet_lab(*arguments, "--force")
+    lists = [(tmp_path / "data" / f"{s}.txt").read_text().split() for s in ("train", "val", "test")]
+    assert [len(names) for names in lists] == [4, 2, 2]
+    assert len({name for names in lists for name in names}) == 8
 
 
-def test_a_picture_that_is_cut_short(run_dir, tmp_path):
-    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "whole.png")
-    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:60])
-    said = segnet_lab("predict", str(tmp_path / "cut.png"), "--run", str(run_dir), "--out", str(tmp_path), fails=True)
-    assert "cut.png" in said
+def test_data_check_ends_with_the_state_of_the_set(tmp_path):
+    make_folder(tmp_path / "data", "abc")
+    segnet_lab("data", "check", "folder", "--root", tmp_path / "data")
+    (tmp_path / "data" / "labels" / "0.png").write_bytes(b"")
+    segnet_lab("data", "check", "folder", "--root", tmp_path / "data", fails=True)
 
 
 def test_data_list():
@@ -132,7 +546,18 @@ def test_data_list():
     assert "11 classes" in said
 
 
+def test_the_home_folder_in_paths(own, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(own))
+    monkeypatch.setenv("USERPROFILE", str(own))
+    monkeypatch.chdir(tmp_path)
+    segnet_lab("evaluate", "--run", "~/runs/mine", "--root", "~/data", "--json", "~/scores.json")
+    segnet_lab("predict", "~/data/images/6.png", "--run", "~/runs/mine", "--out", "~/out")
+    assert labels(own / "out") == {"6_label.png"}
+    assert (own / "scores.json").exists()
+    assert os.listdir(tmp_path) == []  # no folder named ~
+
+
 def test_playground_is_one_file(tmp_path):
-    said = segnet_lab("playground", "--out", str(tmp_path / "p.html"))
-    assert (tmp_path / "p.html").stat().st_size > 10_000
+    said = segnet_lab("playground", "--out", tmp_path / "p.html")
+    assert Path(tmp_path / "p.html").stat().st_size > 10_000
     assert str(tmp_path / "p.html") in said
