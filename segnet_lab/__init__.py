@@ -16,6 +16,8 @@ __version__ = "0.1.0"
 _FROM = {
     "create_model": "models",
     "list_models": "models",
+    "list_weights": "models.weights",
+    "start_from": "models.weights",
     "load_dataset": "data",
     "Recipe": "recipe",
     "train": "training",

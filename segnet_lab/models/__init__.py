@@ -1,5 +1,7 @@
 """Networks: `create_model(name)` for any name in `list_models()`."""
 
+import os
+
 import torch
 from torch import nn
 
@@ -24,39 +26,46 @@ def list_models() -> list[str]:
 
 def create_model(
     name: str,
-    num_classes: int = 11,
+    num_classes: int | None = None,
     *,
-    width: float = 1.0,
+    width: float | None = None,
     dropout: float | None = None,
     input_transform: str | None = None,
     seed: int | None = None,
+    weights: str | os.PathLike | None = None,
 ) -> EncoderDecoder:
-    """A network of the paper with freshly drawn weights.
+    """A network of the paper, with freshly drawn weights or those of a run.
 
     Parameters
     ----------
     name : str
         One of `list_models()`.
-    num_classes : int
-        K >= 1, without void.
-    width : float
-        Share of the paper's channels: 0.5 gives SegNet-Basic 32 instead of 64. At least one channel is left.
+    num_classes : int, optional
+        K >= 1, without void; the default is CamVid's 11.
+    width : float, optional
+        Share of the paper's channels, 1 by default: 0.5 gives SegNet-Basic 32 instead of 64. At least one is left.
     dropout : float in [0, 1), optional
         At the places where the authors' files have it; the default is the network's own (0, Bayesian 0.5).
     input_transform : str, optional
         "lrn", "lcn", "none" or "imagenet"; the default is the network's own.
     seed : int, optional
         Draw the weights from this seed and leave torch's generator as it was.
+    weights : str or path, optional
+        Trained weights, see `list_weights`: a set of runs in which one run has this network; "set/run"; or a run
+        directory. Classes, width, dropout and input transform are then the run's.
 
     Returns
     -------
     EncoderDecoder
-        Takes (B, 3, H, W) float images of 0..1, any H, W >= 1; gives (B, K, H, W) logits.
+        Takes (B, 3, H, W) float images of 0..1, any H, W >= 1; gives (B, K, H, W) logits. With `weights` it is in
+        evaluation mode, and `trained_on` says what it learnt from.
 
     Raises
     ------
     ValueError
-        Unknown name or input transform, or a number out of range.
+        Unknown name, input transform or weights, a number out of range, or one that contradicts the weights.
+    FileNotFoundError
+        The run has no weights.
 
     Examples
     --------
@@ -65,14 +74,21 @@ def create_model(
     torch.Size([1, 11, 45, 61])
     >>> sum(p.numel() for p in model.parameters())  # Table 1 prints 1.425 M
     1416075
+    >>> create_model("segnet_basic", weights="roadscenes").trained_on.class_names[:3]
+    ('Sky', 'Building', 'Pole')
     """
     if name not in NETWORKS:
         raise ValueError(unknown("model", name, NETWORKS))
+    if weights is not None:
+        from segnet_lab.models.weights import trained
+
+        asked = {"num_classes": num_classes, "width": width, "dropout": dropout, "input_transform": input_transform}
+        return trained(name, weights, asked, seed)
     row = NETWORKS[name]
     config = Config(
         name=name,
-        num_classes=num_classes,
-        width=width,
+        num_classes=11 if num_classes is None else num_classes,
+        width=1.0 if width is None else width,
         dropout=row.dropout if dropout is None else dropout,
         input_transform=input_transform or row.input_transform,
     )

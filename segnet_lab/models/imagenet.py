@@ -8,20 +8,18 @@ layer, so the names follow from VGG16's list of channels:
 """
 
 import os
-import pickle
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from segnet_lab._messages import unknown
 from segnet_lab.models.network import EncoderDecoder
 from segnet_lab.models.variants import NETWORKS, VGG16, Filter, Network
+from segnet_lab.models.weights import count_layers, unwrap
 from segnet_lab.progress import headless
 
 # torchvision's public files; the last part of a name is the start of the file's SHA-256
@@ -46,7 +44,7 @@ class ImageNetReport:
         layers = {_layer(ours): _layer(theirs) for ours, theirs in self.loaded.items()}
         lines = [f"{self.source} -> {self.network}: {len(self.loaded)} tensors of {len(layers)} layers"]
         lines += [f"  {ours:24s} from {theirs}" for ours, theirs in layers.items()]
-        lines += [f"as drawn: {_counts(self.as_drawn)}", f"not used: {_counts(self.unused)}"]
+        lines += [f"as drawn: {count_layers(self.as_drawn)}", f"not used: {count_layers(self.unused)}"]
         return "\n".join(lines)
 
 
@@ -71,8 +69,8 @@ def load_imagenet(model: EncoderDecoder, source: str | os.PathLike = "vgg16_bn")
     Raises
     ------
     ValueError
-        Another encoder, width or input transform; a tensor that is missing or has another shape; a file that holds
-        something else. The model is then untouched.
+        Another encoder, width or input transform; a tensor that is missing, not finite or has another shape; a file
+        that is damaged or holds something else. The message names the file; the model is then untouched.
     FileNotFoundError
         No such file.
     OSError
@@ -91,6 +89,7 @@ def load_imagenet(model: EncoderDecoder, source: str | os.PathLike = "vgg16_bn")
     ...
     ValueError: segnet_basic has no VGG16 encoder; these have: segnet, fcn, fcn_learnt_deconv, deeplab_large_fov, ...
     """
+    model = unwrap(model, required=True)
     _check(model)
     tensors = _read(source)
     pairs = dict(_pairs(NETWORKS[model.config.name], tensors))
@@ -102,13 +101,16 @@ def load_imagenet(model: EncoderDecoder, source: str | os.PathLike = "vgg16_bn")
             own[ours].copy_(tensors[theirs].reshape(own[ours].shape))
     matched = {_layer(ours) for ours in pairs}
     used = {_layer(theirs) for theirs in pairs.values()}
-    return ImageNetReport(
+    report = ImageNetReport(
         network=model.config.name,
         source=str(source),
         loaded=pairs,
         as_drawn=tuple(dict.fromkeys(_layer(n) for n, _ in model.named_parameters() if _layer(n) not in matched)),
         unused=tuple(dict.fromkeys(_layer(name) for name in tensors if _layer(name) not in used)),
     )
+    model.trained_on = None  # whatever it was, these weights did not learn from it
+    model.started_from = {"imagenet": report.source, "loaded": len(pairs), "as_drawn": list(report.as_drawn)}
+    return report
 
 
 def has_vgg16_encoder(row: Network) -> bool:
@@ -165,12 +167,16 @@ def _check_tensor(tensors: dict[str, Tensor], name: str, own: Tensor, ours: str,
             f"{source} has no tensor {name}, wanted for {ours}; it holds {held}... "
             "Give a VGG16 file with torchvision's names; the model is untouched"
         )
+    if tensors[name].layout != torch.strided or not tensors[name].is_floating_point():
+        raise ValueError(f"{source} is damaged or no VGG16: {name} holds {tensors[name].dtype}; the model is untouched")
     shape = tuple(tensors[name].shape)
     flat = name.startswith("classifier.")  # fc6: 4096 x 25088 in the file, 4096 x 512 x 7 x 7 here
     if shape != tuple(own.shape) and not (flat and shape == (len(own), own.numel() // len(own))):
         raise ValueError(
             f"{source} is no VGG16: {name} has shape {shape}, {ours} needs {tuple(own.shape)}; the model is untouched"
         )
+    if not tensors[name].float().isfinite().all():
+        raise ValueError(f"{source} is damaged: {name} holds infinity or nan; the model is untouched")
 
 
 # ---------------------------------------------------------------------------------------------- reading
@@ -179,16 +185,19 @@ def _check_tensor(tensors: dict[str, Tensor], name: str, own: Tensor, ours: str,
 def _read(source: str | os.PathLike) -> dict[str, Tensor]:
     if str(source) in URLS:
         return _download(URLS[str(source)])
-    path = Path(source)
+    path = Path(source).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; {unknown('name of public weights', str(source), URLS)}")
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except OSError as error:
+        raise OSError(f"{path} cannot be read: {error}") from error
+    except Exception as error:  # what a damaged pickle raises is not documented: IndexError, UnicodeDecodeError, ...
         raise ValueError(f"{path} is damaged, or holds more than tensors, and nothing else is unpickled") from error
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    pairs = content.items() if isinstance(content, dict) else [(None, content)]
+    if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in pairs):
         held = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"{path} holds no state dict of tensors but: {held:.200s}. Save model.state_dict() alone")
     return content
@@ -207,13 +216,3 @@ def _download(url: str) -> dict[str, Tensor]:
 
 def _layer(tensor: str) -> str:
     return tensor.rpartition(".")[0]
-
-
-def _counts(layers: tuple[str, ...]) -> str:
-    """How many layers of each part.
-
-    >>> _counts(("decoders.5.convs.0.conv", "decoders.5.convs.0.norm", "classifier.conv"))
-    '2 layers of decoders, 1 of classifier'
-    """
-    counts = Counter(layer.partition(".")[0] for layer in layers)
-    return ", ".join(f"{n} of {part}" for part, n in counts.items()).replace(" of", " layers of", 1) or "nothing"

@@ -1,6 +1,9 @@
 """ImageNet weights from fabricated files, without a network. The oracle is torchvision's VGG16, built here."""
 
+import json
 import pickle
+import random
+import warnings
 
 import pytest
 import torch
@@ -174,7 +177,7 @@ def test_report_says_layer_by_layer(vgg, write):
     assert lines[13].split() == ["stages.4.convs.2.conv", "from", "features.28"]
     # 13 norms of the encoder; 12 convolutions and 12 norms of the decoder; the thirteenth is the classifier
     assert lines[14] == "as drawn: 13 layers of stages, 24 of decoders, 1 of classifier"
-    assert lines[15] == "not used: 1 layers of classifier"
+    assert lines[15] == "not used: 1 layer of classifier"
     assert report.as_drawn[0] == "stages.0.convs.0.norm"
 
 
@@ -288,6 +291,63 @@ def test_refuses_files_that_hold_something_else(content, message, suffix, tmp_pa
     with torch.device("meta"), pytest.raises(ValueError, match=message):
         load_imagenet(segnet(), file)
     assert capsys.readouterr().out == "", "nothing of the file was run"
+
+
+@pytest.mark.parametrize("kind", ["zip", "pickle", "safetensors"])
+def test_a_damaged_file_is_named_whatever_its_reader_says(kind, tmp_path):
+    """Cut or with other bits, 200 times: read, or refused by a ValueError with the file's name."""
+    tensors = {f"features.{i}.{name}": torch.rand(3, 3) for i in (0, 2, 5) for name in ("weight", "bias")}
+    whole, file = tmp_path / "whole", tmp_path / f"damaged.{'safetensors' if kind == 'safetensors' else 'pth'}"
+    if kind == "safetensors":
+        save_file(tensors, whole)
+    else:
+        torch.save(tensors, whole, _use_new_zipfile_serialization=kind == "zip")
+    content, said = whole.read_bytes(), []
+    for number in range(200):
+        chance = random.Random(number)
+        damaged = bytearray(content)
+        for _ in range(chance.randint(1, 4)):
+            damaged[chance.randrange(min(len(content), 1500))] ^= 1 << chance.randrange(8)
+        if number % 4 == 0:
+            damaged = damaged[: chance.randrange(len(content))]
+        file.write_bytes(damaged)
+        with warnings.catch_warnings(action="ignore"):  # torch's own, of odd archives
+            try:
+                tensors = imagenet._read(file)
+                imagenet._check_tensor(tensors, "features.5.weight", torch.rand(3, 3), "ours", file)
+            except ValueError as error:
+                said.append(str(error))
+    assert len(said) > 50
+    assert all(str(file) in message for message in said)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (torch.full((64, 3, 3, 3), torch.nan), "weights.pth is damaged: features.0.weight holds infinity or nan"),
+        (torch.full((64, 3, 3, 3), -torch.inf), "weights.pth is damaged: features.0.weight holds infinity or nan"),
+        (torch.zeros(64, 3, 3, 3, dtype=torch.int32), "weights.pth is damaged or no VGG16: features.0.weight holds"),
+        (torch.zeros(64, 3, 3, 3).to_sparse(), "weights.pth is damaged or no VGG16: features.0.weight holds"),
+    ],
+)
+def test_refuses_tensors_that_are_no_weights(tensor, message, vgg, write, untouched):
+    model, before = untouched
+    with pytest.raises(ValueError, match=message):
+        load_imagenet(model, write(state_of(vgg["vgg16"]) | {"features.0.weight": tensor}, "weights.pth"))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert model.started_from is None
+
+
+def test_refuses_names_that_are_no_names(write):
+    with torch.device("meta"), pytest.raises(ValueError, match=r"weights.pth holds no state dict of tensors but: 0"):
+        load_imagenet(segnet(), write({0: torch.zeros(3)}, "weights.pth"))
+
+
+def test_the_model_says_what_it_started_from(vgg, write):
+    file, model = write(state_of(vgg["vgg16"])), segnet("unet")
+    report = load_imagenet(torch.compile(model, backend="eager"), file)
+    assert model.started_from == {"imagenet": str(file), "loaded": 20, "as_drawn": list(report.as_drawn)}
+    assert json.loads(json.dumps(model.started_from)) == model.started_from
 
 
 def test_refuses_a_training_checkpoint(write):
