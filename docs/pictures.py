@@ -38,6 +38,8 @@ PHOTOGRAPHED = {  # name in screenshots/ -> name in docs/pictures/
     "playground_phone_formula": "playground_phone_formula",
     "playground_jupyterlab": "playground_jupyterlab",
     "classroom": "classroom",
+    "classroom_front": "classroom_front",
+    "demo_light": "demo",
     **{f"{name[8:]}_{theme}": f"{name}_{theme}" for name in EXPLORERS for theme in ("light", "dark")},
 }
 WIDEST = 1500  # pixels

@@ -17,8 +17,8 @@ function render({ model, el }) {
     image.alt = model.get("alt");
   }
   function follow_theme() {
-    const [red] = getComputedStyle(root).color.match(/\d+/), dark = red > 127; // pale ink means dark paper
-    if (dark === model.get("dark")) return;
+    const [red] = getComputedStyle(root).color.match(/\d+/) ?? [], dark = red > 127; // pale ink means dark paper
+    if (!red || dark === model.get("dark")) return; // not on the page yet, or known
     model.set("dark", dark);
     model.save_changes();
   }
@@ -29,12 +29,14 @@ function render({ model, el }) {
   const system = matchMedia("(prefers-color-scheme: dark)"), watch = new MutationObserver(follow_theme);
   system.addEventListener("change", follow_theme);
   for (const place of [document.documentElement, document.body]) watch.observe(place, THEMES);
+  const arrival = new ResizeObserver(follow_theme); // colours are known once it is on the page
+  arrival.observe(root);
   const forget_kernel = watch_kernel(model, root, (text) => tell(lost, text));
   draw();
-  follow_theme();
   return () => {
     forget_kernel();
     watch.disconnect();
+    arrival.disconnect();
     system.removeEventListener("change", follow_theme);
     events.forEach((name) => model.off(name, draw));
     URL.revokeObjectURL(url);

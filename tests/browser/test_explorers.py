@@ -14,6 +14,7 @@ from segnet_lab.widgets.sources import script, style
 SETUP = """import hashlib, json
 import segnet_lab as sl
 from segnet_lab.widgets import *
+from segnet_lab.figures import labels
 from segnet_lab.widgets.networks import Networks
 networks = Networks("roadscenes")
 data = networks.data
@@ -22,6 +23,9 @@ basic = networks.models["segnet_basic"]
 bayesian = networks.models.get("bayesian_segnet_basic") or sl.create_model("bayesian_segnet_basic", width=0.25)
 three = {name: networks.models[name] for name in ("segnet_basic", "fcn_basic", "bilinear_interpolation")}
 two = {name: three[name] for name in ("segnet_basic", "bilinear_interpolation")}
+
+def look(number):
+    return labels.contact_sheet(data, [number], columns=1)
 
 def digest(explorer):
     return json.dumps([hashlib.sha1(p.rgb.tobytes()).hexdigest() for p in explorer.scene.pictures])"""
@@ -47,7 +51,7 @@ receptive_field.set(where="pool3")
 uncertainty.set(count=5, measure="mutual_information")
 own_image.children[0].children[0].name = ""
 own_image.children[0].children[0].picture = b""
-own_image.set(rows=96)
+own_image.set(size=96)
 boundary_f1.view.place = []
 for explorer in (sparse_maps, receptive_field):
     explorer.view.place = [52, 68]"""
@@ -140,6 +144,7 @@ def notebook(lab, browser, tmp_path_factory):
     page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     cells = [SETUP, *(f"{name} = {code}\n{name}" for name, code in EXPLORERS.items())]
+    cells.append("sl.widgets.interact(look, number=(0, 3))")
     lab.open_and_run(page, write_notebook(tmp_path_factory.mktemp("notebook") / "explorers.ipynb", *cells))
     page.locator(".segnet-explorer").nth(len(EXPLORERS) - 1).wait_for()
     opened = Notebook(lab, page)
@@ -363,10 +368,10 @@ def test_own_image_from_disk(notebook, tmp_path):
     picture[:, 900:, 0] = 255
     Image.fromarray(picture).save(tmp_path / "half red.png")
     seen.drawn(lambda: files.set_input_files(tmp_path / "half red.png"))
-    assert seen.note.startswith("half red.png, seen at 96×192.")
-    colours = np.array(seen.canvas(0).evaluate(COLOURS)).reshape(96, 192, 3)
+    assert seen.note.startswith("half red.png, seen at 78×157. Trained on roadscenes")  # as many pixels as 96×128
+    colours = np.array(seen.canvas(0).evaluate(COLOURS)).reshape(78, 157, 3)
     assert colours[50, 40].tolist() == [0, 0, 0]
-    assert colours[50, 150].tolist() == [255, 0, 0]
+    assert colours[50, 120].tolist() == [255, 0, 0]
     assert notebook.python("[n > 0 for n in own_image.children[0].children[0].image().size]") == [True, True]
 
     (tmp_path / "notes.txt").write_text("not a picture")
@@ -379,9 +384,9 @@ def test_own_image_from_disk(notebook, tmp_path):
     Image.fromarray(picture[:, :450]).save(tmp_path / "tall.png")
     seen.drawn(lambda: files.set_input_files(tmp_path / "tall.png"))  # and it goes on working
     assert message.text_content() == ""
-    assert seen.note.startswith("tall.png, seen at 96×48.")
-    seen.choose("rows", "128")
-    assert seen.note.startswith("tall.png, seen at 128×64.")
+    assert seen.note.startswith("tall.png, seen at 157×78.")  # a photograph held upright is seen as well
+    seen.choose("pixels", "128×171")
+    assert seen.note.startswith("tall.png, seen at 209×105.")
 
 
 def test_what_is_wrong_is_said_in_the_widget(notebook):
@@ -408,6 +413,29 @@ def test_themes(notebook, theme, screenshot):
         screenshot(seen.root, f"{name}_{theme.lower()}")
 
 
+CORNER = """img => { const canvas = Object.assign(document.createElement('canvas'), {width: 1, height: 1});
+  const pen = canvas.getContext('2d'); pen.drawImage(img, 0, 0); return [...pen.getImageData(0, 0, 1, 1).data]; }"""
+
+
+def test_figures_follow_the_theme(notebook, page):
+    seen, image = notebook.page, notebook.page.locator(".segnet-figure img")
+    image.scroll_into_view_if_needed()
+    for theme, paper in (("Light", [255, 255, 255, 255]), ("Dark", [22, 25, 30, 255])):
+        command = f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})"
+        seen.evaluate(f"() => {command}")
+        seen.wait_for_function(
+            f"([img, paper]) => `${{({CORNER})(img)}}` === `${{paper}}`", arg=[image.element_handle(), paper]
+        )
+    assert image.get_attribute("alt") == "Figure for number 1"
+    notebook.lab.wait(seen, "look(0)._repr_html_()")  # the settings on disk say so too, so the next cell shows both
+    page.set_content(f"<body data-jp-theme-light=false>{notebook.python('look(0)._repr_html_()')}</body>")
+    shown = page.locator("img").evaluate("img => [getComputedStyle(img).content, img.src]")
+    assert shown[0].startswith('url("data:image/png')
+    assert shown[1] not in shown[0]
+    page.evaluate("document.body.dataset.jpThemeLight = 'true'")
+    assert page.locator("img").evaluate("img => getComputedStyle(img).content") == "normal"
+
+
 def test_nothing_was_held_against_us(notebook):
     assert notebook.complaints == []
 
@@ -423,6 +451,9 @@ def test_a_lost_kernel_is_said_and_the_pictures_go_on(notebook):  # the last one
     assert seen.canvas(2).evaluate(COLOURS) == before
     seen.point(1, (0.505, 0.505))
     assert seen.text("output").startswith("row 48, column 64 · ")
+    figure = notebook.page.locator(".segnet-controlled:has(.segnet-figure)")
+    figure.locator(".noUi-handle").press("ArrowRight")
+    figure.get_by_text("Python does not answer").wait_for(timeout=10_000)
     ours = [
         text for text in notebook.complaints if "Could not send widget sync message" not in text
     ]  # JupyterLab's own
