@@ -4,18 +4,21 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import torch
+from torch import Tensor
 
 from segnet_lab import results
 from segnet_lab._messages import unknown
-from segnet_lab.data import SegmentationDataset, load_dataset
-from segnet_lab.data.base import check_size
+from segnet_lab.data import SegmentationDataset, load_dataset, read_image
+from segnet_lab.data.base import check_size, resize_image
+from segnet_lab.data.images import read_rgb
+from segnet_lab.inference import input_size
 from segnet_lab.models import create_model
 from segnet_lab.provenance import TrainedOn, check_classes, in_words
 from segnet_lab.runs import RunDirectory
 
 NEEDS = {  # what a lesson may need of a run -> what is said of one that lacks it
-    "scores": "is not finished, so it has no scores: go on with the command in its run.json",
     "weights": "has no weights here: train it with the command in its run.json",
     "codes": "does not decode by pooling codes, which this lesson is about: train a segnet_basic or a segnet",
     "dropout": "has no dropout, so all samples would be equal: train a bayesian_segnet_basic, or with --dropout 0.5",
@@ -77,8 +80,6 @@ def choose_runs(
 def lacks(run: Path, needs: str) -> str:
     """What a run lacks of what is needed: a key of `NEEDS`, or "" for nothing."""
     directory = RunDirectory(run)
-    if needs == "scores":
-        return "" if directory.finished() else needs
     if not directory.has_weights():
         return "weights"
     with torch.device("meta"):
@@ -90,7 +91,7 @@ def lacks(run: Path, needs: str) -> str:
     return ""
 
 
-def images_for(run: Path, dataset: str = "", split: str = "val", root: str = "") -> SegmentationDataset:
+def images_for(run: Path, dataset: str = "", split: str = "val", root: str = "", **options) -> SegmentationDataset:
     """The run's own images; or those of another data set, at the size of the run, and then it is printed.
 
     Parameters
@@ -101,6 +102,8 @@ def images_for(run: Path, dataset: str = "", split: str = "val", root: str = "")
     split : str
     root : str
         Where they lie; empty: where the run says, or in the usual places.
+    **options
+        Of the data set, to change, such as size=(360, 480).
 
     Raises
     ------
@@ -111,21 +114,57 @@ def images_for(run: Path, dataset: str = "", split: str = "val", root: str = "")
     """
     trained_on = TrainedOn.of_run(RunDirectory(run).about()["data"])
     if dataset in ("", trained_on.name):
-        return results.data_of(run, split, root=root or None)
-    data = load_dataset(dataset, split, root=root or None, size=trained_on.size)
+        return results.data_of(run, split, root=root or None, **options)
+    data = load_dataset(dataset, split, root=root or None, **{"size": trained_on.size} | options)
     check_classes(SimpleNamespace(num_classes=len(trained_on.class_names), trained_on=trained_on), data)
     print(f"{run.name} was trained on {trained_on.title}; what it is shown here is {data.title} ({dataset} {split})")
     return data
 
 
-def scored_in_words(runs: str, names: Collection[str] = (), split: str = "val") -> str:
+def first_images(data: SegmentationDataset, count: int) -> SegmentationDataset:
+    """So many images of a data set; all of it, if it has no more.
+
+    >>> from segnet_lab.data import load_dataset
+    >>> first_images(load_dataset("roadscenes", images=3, size=(24, 32)), 9)
+    <roadscenes train: 3 images, 24x32, 11 classes>
+    """
+    return data if count >= len(data) else data.part(range(count))
+
+
+def picture_for(model, file: str) -> Tensor:
+    """A picture of one's own at the size at which the network looks at it, (3, H, W) float32 in 0..1."""
+    pixels = read_rgb(Path(file).expanduser())
+    return read_image(resize_image(pixels, input_size(model, pixels.shape[:2])))
+
+
+def scores_of(runs: str, names: Sequence[str] = (), split: str = "val") -> pd.DataFrame:
+    """`results.scores_table` of runs that are named, or of all that have scores.
+
+    Raises
+    ------
+    ValueError
+        There is no such run, or it has no scores of that split; or no run of the set has.
+    """
+    known, table = results.list_runs(runs), results.scores_table(runs, split)
+    for name in names:
+        if name not in known:
+            raise ValueError(unknown(f"run of {runs}", name, known))
+    if (lacking := [name for name in names or known if name not in table.index]) and (names or table.empty):
+        raise ValueError(
+            f"{', '.join(lacking)} of {runs!r} has no scores of split {split!r}: either its training is not "
+            f"finished, or it ran without that split"
+        )
+    return table.loc[list(names)] if names else table
+
+
+def scored_in_words(runs: str, names: Collection[str] | None = None, split: str = "val") -> str:
     """What the scores of a set belong to: one line if it is the same for all, else one per run.
 
     Parameters
     ----------
     runs : str
     names : names of runs, optional
-        Those that are meant; empty: all.
+        Those that are meant; by default all.
     split : str
 
     Examples
@@ -136,7 +175,7 @@ def scored_in_words(runs: str, names: Collection[str] = (), split: str = "val") 
     lines = {}
     for name, run in results.list_runs(runs).items():
         scores = RunDirectory(run).scores()
-        if split in scores and (not names or name in names):
+        if split in scores and (names is None or name in names):
             lines.setdefault(in_words(scores[split]["on"]), []).append(name)
     if len(lines) == 1:
         return next(iter(lines))

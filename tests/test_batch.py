@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from segnet_lab import batch
 from segnet_lab.batch import NotebookFailed
@@ -58,6 +61,9 @@ def test_reads_the_parameters_cell(notebook):
         ({"sizes": "3, 4"}, {"sizes": [3, 4]}),
         ({"models": "segnet,unet"}, {"models": ["segnet", "unet"]}),
         ({"epochs": 7, "name": "a,b"}, {"epochs": 7, "name": "a,b"}),
+        ({"epochs": 4.0, "rate": 2, "flag": 1}, {"epochs": 4, "rate": 2.0, "flag": True}),
+        ({"name": Path("a"), "sizes": (3, 4)}, {"name": "a", "sizes": [3, 4]}),
+        ({"sizes": "", "models": []}, {"sizes": [], "models": []}),
     ],
 )
 def test_reads_values_as_the_declared_type(notebook, given, expected):
@@ -73,6 +79,21 @@ def test_reads_values_as_the_declared_type(notebook, given, expected):
         ({"flag": "perhaps"}, r"parameter flag takes a bool, not 'perhaps'"),
         ({"sizes": "1,x"}, r"parameter sizes takes a list\[int\] such as 1,2, not '1,x'"),
         ({"models": "segnet_basics"}, r"unknown models 'segnet_basics'\. Did you mean 'segnet_basic'"),
+        ({"epochs": "abc"}, r"parameter epochs takes an int, not 'abc'$"),
+        ({"epochs": float("inf")}, r"parameter epochs takes an int, not inf"),
+        ({"epochs": float("nan")}, r"parameter epochs takes an int, not nan"),
+        ({"epochs": None}, r"parameter epochs takes an int, not None"),
+        ({"epochs": True}, r"parameter epochs takes an int, not True"),
+        ({"rate": None}, r"parameter rate takes a float, not None"),
+        ({"rate": "fast"}, r"parameter rate takes a float, not 'fast'"),
+        ({"name": None}, r"parameter name takes a str, not None"),
+        ({"name": ["a"]}, r"parameter name takes a str, not \['a'\]"),
+        ({"flag": None}, r"parameter flag takes a bool, not None"),
+        ({"flag": 0.5}, r"parameter flag takes a bool, not 0\.5"),
+        ({"sizes": None}, r"parameter sizes takes a list\[int\] such as 1,2, not None"),
+        ({"sizes": [1, None]}, r"parameter sizes takes a list\[int\] such as 1,2, not \[1, None\]"),
+        ({"sizes": {1: 2}}, r"parameter sizes takes a list\[int\] such as 1,2, not \{1: 2\}"),
+        ({"sizes": 3}, r"parameter sizes takes a list\[int\] such as 1,2, not 3"),
     ],
 )
 def test_refuses(notebook, given, message):
@@ -86,11 +107,36 @@ def test_refuses(notebook, given, message):
         (None, r"has 0 cells tagged 'parameters'"),
         ("epochs = 3", r"a parameter is written `name: type = value`, not 'epochs = 3'"),
         ("a: int = 1\nprint(a)", r"not 'print\(a\)'"),
+        (
+            "%matplotlib inline\na: int = 1",
+            r"^lesson\.ipynb: a parameter is written `name: type = value`, not '%matplotlib",
+        ),
+        ("!ls\na: int = 1", r"^lesson\.ipynb: .*not '!ls'"),
+        ("a: int = ", r"^lesson\.ipynb: .*not 'a: int ='"),
+        ("a: int = 1 + 1", r"^lesson\.ipynb: a parameter's value is written out, not 'a: int = 1 \+ 1'"),
+        ("a: str = home()", r"^lesson\.ipynb: a parameter's value is written out, not 'a: str = home\(\)'"),
+        ("a: dict = {[]: 1}", r"^lesson\.ipynb: a parameter's value is written out"),
     ],
 )
 def test_refuses_a_parameters_cell_that_papermill_would_lose(notebook, cell, message):
     with pytest.raises(ValueError, match=message):
         batch.parameters(notebook(parameters=cell))
+
+
+def test_a_comment_is_read_behind_letters_of_any_alphabet(notebook):
+    found = batch.parameters(notebook(parameters='a: str = "Häuser, дома"  # where they stand'))
+    assert found["a"].help == "where they stand"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "{}", '{"cells": []}', '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [3]}', "ä"],
+)
+def test_a_file_that_is_no_notebook_is_named(tmp_path, content):
+    path = tmp_path / "broken.ipynb"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"broken\.ipynb (is no notebook that can be read|has 0 cells tagged)"):
+        batch.parameters(path)
 
 
 def test_unknown_lesson():
@@ -143,6 +189,65 @@ def test_a_terminated_run_keeps_what_it_printed(notebook, tmp_path):
     assert printed(tmp_path / "o.ipynb").startswith("started")
 
 
+def test_a_cell_that_only_started_was_not_run(notebook):
+    # what papermill leaves when it is killed in the last cell
+    path = notebook("print(1)", "print(2)", "")
+    nb = nbformat.read(path, 4)
+    for count, cell in enumerate(nb.cells[:3], 1):
+        cell.execution_count = count
+        cell.metadata["papermill"] = {"end_time": None if count == 3 else "2024-01-01", "status": "running"}
+    nbformat.write(nb, path)
+    assert batch.unexecuted_cells(path) == [2]
+    nb.cells[2].metadata["papermill"]["end_time"] = "2024-01-01"
+    nb.cells[1].execution_count = None  # left out by a crash: papermill calls it completed
+    nbformat.write(nb, path)
+    assert batch.unexecuted_cells(path) == [1]
+    for cell in nb.cells:  # run elsewhere, say in JupyterLab
+        cell.metadata.pop("papermill", None)
+    nbformat.write(nb, path)
+    assert batch.unexecuted_cells(path) == [1]
+
+
+@pytest.fixture
+def no_kernel(monkeypatch):
+    """Runs stop where a kernel would start; what papermill would have got."""
+    calls = []
+
+    def execute(source, output, given, **options):
+        calls.append((Path(output), dict(given), options))
+        nb = nbformat.read(source, 4)
+        nb.metadata["papermill"] = {"input_path": str(source), "parameters": given}
+        for count, cell in enumerate(nb.cells, 1):
+            cell.execution_count = count
+        nbformat.write(nb, output)
+
+    monkeypatch.setattr("papermill.execute_notebook", execute)
+    return calls
+
+
+def test_what_is_printed_has_time_to_arrive_and_the_kernel_is_quiet(notebook, no_kernel, tmp_path):
+    batch.run_notebook(notebook("1"), {}, tmp_path / "o.ipynb")
+    assert no_kernel[0][2]["iopub_timeout"] >= 60
+    assert no_kernel[0][2]["extra_arguments"] == ["--IPKernelApp.log_level=40"]
+
+
+def test_a_notebook_of_ones_own_is_never_the_output(notebook, no_kernel, monkeypatch, tmp_path):
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path / "runs"))
+    path, other = notebook("1"), notebook("2", name="other.ipynb")
+    for output in (path, other, batch.find_notebook("05")):
+        with pytest.raises(ValueError, match=rf"{output.name} is a notebook of its own, no executed copy"):
+            batch.run_notebook(path, {}, output)
+    copy = batch.run_notebook(path, {}, tmp_path / "o.ipynb")
+    assert batch.run_notebook(path, {"epochs": 5}, copy) == copy  # an executed copy may be made again
+    with pytest.raises(ValueError, match=r"o\.ipynb is a notebook of its own"):
+        batch.run_notebook(copy, {}, copy)  # but not from itself
+    assert len(no_kernel) == 2
+    ours = batch.run_notebook(path)
+    assert ours == tmp_path / "runs" / "notebooks" / "lesson.ipynb"
+    with pytest.raises(ValueError, match=r"is a notebook of its own"):
+        batch.run_notebook(ours)
+
+
 def test_sweeps_over_a_grid(notebook, tmp_path):
     path = notebook("assert epochs != 2, 'two'\nprint(epochs, name)")
     results = batch.sweep(path, {"epochs": ["1", "2"], "name": ["a", "b"]}, tmp_path / "sweep", jobs=2)
@@ -151,6 +256,102 @@ def test_sweeps_over_a_grid(notebook, tmp_path):
     assert "SEGNET_HEADLESS" not in os.environ  # of two kernels at once, either one may end last
     assert [error is None for error in results.values()] == [True, True, False, False]
     assert printed(tmp_path / "sweep" / names[1]) == "1 b\n"
+
+
+def swept(path, grid, folder):
+    return [output.name for output in batch.sweep(path, grid, folder)]
+
+
+def test_a_sweep_runs_every_combination_once(notebook, no_kernel, tmp_path):
+    path = notebook("1")
+    assert len(swept(path, {"name": ["a-b", "a"], "epochs": [1, 2]}, tmp_path)) == 4
+    assert [given for _, given, _ in no_kernel] == [
+        {"name": name, "epochs": epochs} for name in ("a-b", "a") for epochs in (1, 2)
+    ]
+    no_kernel.clear()
+    assert len(swept(path, {"epochs": [1, "1", 1.0, 2]}, tmp_path)) == 2  # one value, written in three ways
+    assert [given for _, given, _ in no_kernel] == [{"epochs": 1}, {"epochs": 2}]
+
+
+@given(st.lists(st.text(max_size=80), min_size=2, max_size=6, unique=True), st.booleans())
+def test_other_values_have_other_names_below_the_folder(values, listed):
+    given = [{"a": [value] if listed else value, "b": 1} for value in values]
+    names = [batch.combined_name("x/lesson.ipynb", each) for each in given]
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert Path(name).name == name
+        assert len(name.encode()) <= 250
+        assert name.startswith("lesson-a=")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": "x-b=y", "b": "z"}, {"a": "x", "b": "y-b=z"}),
+        ({"a": "x-y", "b": "z"}, {"a": "x", "b": "y-z"}),
+        ({"a": "/data/set a"}, {"a": "/data/set-a"}),
+        ({"a": "data-set"}, {"a": "data/set"}),
+        ({"a": ["x", "y"]}, {"a": ["x,y"]}),
+        ({"a": "x" * 300}, {"a": "x" * 301}),
+        ({"a": ".."}, {"a": "."}),
+        ({"a": 1}, {"a": -1}),
+        ({"a": True}, {"a": False}),
+    ],
+)
+def test_names_that_nearly_collide(one, other):
+    names = [batch.combined_name("lesson.ipynb", given) for given in (one, other)]
+    assert names[0] != names[1]
+    assert all("/" not in name for name in names)
+
+
+def test_a_sweep_stays_in_its_folder_and_replaces_nothing_of_another(notebook, no_kernel, tmp_path):
+    path = notebook("1")
+    batch.sweep(path, {"name": [str(tmp_path / "elsewhere"), "../up", "a"]}, tmp_path / "out")
+    assert all(output.parent == tmp_path / "out" for output, _, _ in no_kernel)
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert {p.name for p in tmp_path.iterdir()} == {"lesson.ipynb", "out"}
+    swept(path, {"epochs": [1, 2]}, tmp_path / "out")  # another parameter: other names
+    assert len(list((tmp_path / "out").iterdir())) == 5
+    swept(path, {"name": ["a"]}, tmp_path / "out")  # the same again may replace itself
+
+    (tmp_path / "other").mkdir()
+    namesake = notebook("2", name="other/lesson.ipynb")
+    with pytest.raises(ValueError, match=r"lesson-name=a\.ipynb is there already, from another sweep"):
+        batch.sweep(namesake, {"name": ["b", "a"]}, tmp_path / "out")
+    assert not (tmp_path / "out" / "lesson-name=b.ipynb").exists()  # nothing was run
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"epochs": "12"}, r"epochs='12': give a list"),
+        ({"epochs": []}, r"epochs=\[\]: give a list of one or more values"),
+        ({"epochs": [1, "x"]}, r"parameter epochs takes an int, not 'x'"),
+        ({"epoch": [1]}, r"unknown parameter of lesson 'epoch'"),
+    ],
+)
+def test_a_sweep_refuses_before_anything_runs(notebook, no_kernel, tmp_path, grid, message):
+    with pytest.raises(ValueError, match=message):
+        batch.sweep(notebook("1"), grid, tmp_path / "out")
+    assert no_kernel == []
+
+
+def test_a_typed_grid(notebook):
+    path = notebook()
+    assert batch.parse_grid(path, [("epochs", "1,2"), ("name", "a, b"), ("epochs", "3")]) == {
+        "epochs": ["1", "2", "3"],
+        "name": ["a", "b"],
+    }
+    assert batch.parse_grid(path, [("sizes", "48,64; 96,128"), ("models", "unet;")]) == {
+        "sizes": ["48,64", "96,128"],
+        "models": ["unet"],
+    }
+    with pytest.raises(ValueError, match=r'sizes is a list: .* as in -g sizes "90,120;1,2"; one alone is "90,120;"'):
+        batch.parse_grid(path, [("sizes", "90,120")])
+    with pytest.raises(ValueError, match=r"unknown parameter of lesson 'size'\. Did you mean 'sizes'"):
+        batch.parse_grid(path, [("size", "1;2")])
+    with pytest.raises(ValueError, match=r"parameter name is given twice, as 'a' and 'b'"):
+        batch.parse_parameters([("name", "a"), ("epochs", "1"), ("name", "b")])
 
 
 def test_refresh_puts_outputs_in_and_leaves_no_trace_of_the_run(notebook, monkeypatch, tmp_path):
