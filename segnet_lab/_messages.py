@@ -50,6 +50,7 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
         names = "|".join(sorted(options, key=len, reverse=True))
         value = r"\([^)]*\)|\[[^\]]*\]|'[^']*'|[^\s,;:()]*"
         message = re.sub(rf"(?<![\w-])(?P<name>{names})\b(?:=(?P<value>{value}))?", option, message)
+    message = re.sub(r"create_model\('\w+', (--[^)]*)\)", r"\1", message)
     for said, meant in _IN_A_COMMAND.items():
         message = message.replace(said, meant)
     return message

@@ -284,7 +284,6 @@ def train(
         from segnet_lab.tensorboard import writer
 
         on_epoch = writer(run_dir)
-    init = init and _RunPath().convert(init, None, None)
     run_training(
         network, data, recipe, run_dir, validation=validation, init=init, on_epoch=on_epoch, device=device or None
     )
@@ -370,10 +369,11 @@ def runs(names: tuple, split: str, csv_file: str | None) -> None:
 
 @main.command()
 def weights() -> None:
-    """List the trained weights that `create_model(name, weights=...)` and `train --init` take."""
+    """List the trained weights at hand, which `train --init` and `create_model(name, weights=...)` take."""
     from segnet_lab.models.weights import list_weights
 
-    click.echo(list_weights().to_string())
+    table = list_weights().reset_index()
+    click.echo(table.to_string(index=False, na_rep="") if len(table) else "no weights yet: `segnet-lab train --help`")
 
 
 class _Size(click.ParamType):

@@ -245,13 +245,28 @@ def test_what_a_training_starts_from_is_handed_on(monkeypatch, run_dir, tmp_path
         raise ValueError("far enough")
 
     monkeypatch.setattr("segnet_lab.training.train", train)
-    for init, expected in ((run_dir, str(run_dir)), ("imagenet", "imagenet"), ("vgg16_bn", "vgg16_bn")):
+    for init in (str(run_dir), "imagenet", "vgg16_bn", "roadscenes/segnet_basic", "~/vgg16.pth"):
         segnet_lab("train", "segnet_basic", "--run", tmp_path / "x", *TRAIN, "--init", init, fails=True)
-        assert given["init"] == expected
-    monkeypatch.setenv("HOME", str(run_dir.parent))
-    segnet_lab("train", "segnet_basic", "--run", tmp_path / "x", *TRAIN, "--init", "~/x", fails=True)
-    assert given["init"] == str(run_dir)
+        assert given["init"] == init
     assert given["on_epoch"] is None
+
+
+def test_a_training_starts_from_a_run_with_other_classes(run_dir, own, tmp_path):
+    said = train_on_folder(tmp_path / "x", own / "data", "--init", run_dir)
+    assert "8 layers" in said
+    assert "as drawn: 1 layer of classifier" in said
+    said = segnet_lab("train", "segnet", "--run", tmp_path / "y", *TRAIN, "--init", "imagenet", fails=True)
+    assert said.strip().endswith("ImageNet weights come at the paper's: --width 1")
+    said = segnet_lab("train", "segnet", "--run", tmp_path / "y", *TRAIN, "--init", "nosuch", fails=True)
+    assert "unknown start 'nosuch'" in said
+
+
+def test_weights_at_hand(run_dir, monkeypatch):
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(run_dir.parents[0]))
+    lines = [line.split() for line in segnet_lab("weights").splitlines()]
+    assert lines[0][:2] == ["model", "weights"]
+    assert lines[1][:5] == ["segnet_basic", "x", "roadscenes", "11", "32x48"]
+    assert ["segnet_basic", "roadscenes"] in [line[:2] for line in lines]
 
 
 def test_curves_for_tensorboard(tmp_path):
