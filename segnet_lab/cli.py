@@ -216,7 +216,20 @@ def _given(root: str | None, size: tuple | None, options: tuple) -> dict:
     return given | {key: yaml.safe_load(value) for key, value in options}
 
 
-_device = click.option("--device", help="cpu, cuda, mps, ... [the accelerator if there is one]")
+class _Device(click.ParamType):
+    name = "device"
+
+    def convert(self, value, param, ctx):
+        import torch
+
+        try:
+            torch.empty(0, device=value)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch raises one or the other
+            self.fail(f"{value!r}: {str(error).splitlines()[0]}", param, ctx)
+        return value
+
+
+_device = click.option("--device", type=_Device(), help="cpu, cuda, mps, ... [the accelerator if there is one]")
 
 
 @main.command(cls=_WithRecipe)

@@ -133,6 +133,8 @@ assert "torch" not in sys.modules
         (["train", "segnet_basic", "--run", "r", "--fold", "6/5"], "--fold 6/5: give the number of the part"),
         (["train", "segnet_basic", "--run", "r", "--fold", "1/2", "--validation", "val"], "leave --validation out"),
         (["train", "segnet_basic", "--run", "r", "--schedule", "No", "--tensorboard"], "--schedule 'No': give"),
+        (["train", "segnet_basic", "--run", "r", "--device", "gpu"], "'--device': 'gpu': Expected one of cpu, cuda"),
+        (["evaluate", "--run", "nowhere", "--device", "cuda:99"], "'--device': 'cuda:99': "),
         (["evaluate", "--run", "nowhere"], "nowhere is no run directory"),
         (["notebooks", "05_trian"], "unknown notebook '05_trian'. Did you mean '05_train'"),
         (["notebooks", "05_train", "-p", "epoch", "3"], "Did you mean 'epochs'"),
