@@ -10,6 +10,7 @@ from segnet_lab.data.base import as_dataset, collate
 from segnet_lab.devices import autocast, compute_dtype, device_of
 from segnet_lab.metrics import SegmentationScores
 from segnet_lab.models import EncoderDecoder
+from segnet_lab.models.weights import unwrap
 from segnet_lab.modes import evaluating
 from segnet_lab.optimization import fast_form
 from segnet_lab.provenance import check_classes, scored_on
@@ -43,7 +44,7 @@ def evaluate(model: nn.Module, data, *, batch_size: int = 8, boundary: bool = Tr
     ValueError
         Other classes, no images, or something that is no data set.
     """
-    data, model = as_dataset(data, SCORED), getattr(model, "_orig_mod", model)
+    data, model = as_dataset(data, SCORED), unwrap(model)
     check_classes(model, data)
     if len(data) == 0:
         raise ValueError(f"{data.name} ({data.split}) holds no images, so there is nothing to score")

@@ -240,9 +240,10 @@ def load_run(run_dir: str | os.PathLike) -> Run:
     directory = RunDirectory(run_dir)
     about = directory.about()
     model = create_model(**about["model"])
-    load_weights(model, directory.load_weights(), directory.best)
+    tensors, epoch = directory.load_selected()
+    load_weights(model, tensors, directory.best)
     model.trained_on = TrainedOn.of_run(about["data"])
-    model.started_from = {"run": str(directory.path)}
+    model.started_from = {"run": str(directory.path), "network": model.config.name, "epoch": epoch}
     return Run(model.eval(), Recipe.from_dict(about["recipe"]), directory.scores())
 
 

@@ -14,10 +14,12 @@ from torch import Tensor
 from segnet_lab import kernels
 from segnet_lab.data.augmentation import Augmented
 from segnet_lab.data.base import as_dataset
+from segnet_lab.data.checking import hurts
 from segnet_lab.devices import autocast, compute_dtype, default_device
 from segnet_lab.evaluation import SCORED, batches, evaluate, refresh_batch_norm
 from segnet_lab.losses import class_weights, count_classes, cross_entropy
 from segnet_lab.models import EncoderDecoder
+from segnet_lab.models.weights import init as init_weights
 from segnet_lab.models.weights import unwrap
 from segnet_lab.progress import bar, headless
 from segnet_lab.provenance import TrainedOn
@@ -104,8 +106,6 @@ def train(
     _check(network, data, validation, recipe)
     run = RunDirectory(run_dir)
     if init is not None and not run.has_weights():
-        from segnet_lab.models.weights import init as init_weights
-
         report = init_weights(network, init, class_names=data.class_names)
         if show_progress:
             print(report, flush=True)
@@ -164,8 +164,6 @@ class _Training:
             return None
         counts = count_classes(self.data)
         if not made_here:
-            from segnet_lab.data.checking import hurts
-
             for problem in hurts(counts, self.data.class_names):
                 warnings.warn(f"training set {self.data.name} {self.data.split}: {problem}", stacklevel=5)
         weight = class_weights(self.recipe.balancing, self.data, counts)

@@ -467,6 +467,31 @@ def test_a_batch_of_one_pixel_says_what_to_do(tmp_path):
         train(network("segnet"), Tiny(4), RECIPE, tmp_path, validation=None, show_progress=False)  # 3 and 1
 
 
+def test_a_run_starts_from_another_of_other_classes_and_says_so(tmp_path):
+    old, _ = run(tmp_path / "old")
+    model = create_model("segnet_basic", 11, width=0.05, seed=1)
+    data, recipe = scenes(), Recipe(epochs=1, batch_size=3, balancing="natural", precision="float32")
+
+    def start(folder, model, init):
+        train(model, data, recipe, folder, validation=None, init=init, show_progress=False)
+        return RunDirectory(folder).about()["start"]
+
+    said = start(tmp_path / "new", model, tmp_path / "old")
+    assert said["run"] == str(tmp_path / "old")
+    assert said["epoch"] == load_run(tmp_path / "old").scores["epoch"]
+    assert any("classifier" in layer for layer in said["as_drawn"])
+    # the same start by hand
+    twin = create_model("segnet_basic", 11, width=0.05, seed=1)
+    state = {k: v for k, v in old.state_dict().items() if twin.state_dict()[k].shape == v.shape}
+    twin.load_state_dict(state, strict=False)
+    assert start(tmp_path / "by_hand", twin, None) == "weights as drawn"
+    assert torch.equal(weights(model), weights(twin))
+    assert start(tmp_path / "loaded", load_run(tmp_path / "new").model, None)["run"] == str(tmp_path / "new")
+    with pytest.raises(ValueError, match="nowhere"):
+        start(tmp_path / "x", create_model("segnet_basic", 11, width=0.05), tmp_path / "nowhere")
+    assert not (tmp_path / "x").exists()
+
+
 # ------------------------------------------------------------------------------------------------ wrapped networks
 
 
