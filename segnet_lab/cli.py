@@ -20,7 +20,7 @@ class _Command(click.Command):
     def invoke(self, context):
         try:
             return super().invoke(context)
-        except (click.exceptions.Exit, click.Abort):  # click's own, RuntimeErrors too
+        except (click.exceptions.Exit, click.Abort, BrokenPipeError):  # click's to handle, EXPECTED or not
             raise
         except EXPECTED as error:
             if context.find_root().params.get("traceback"):
@@ -455,11 +455,12 @@ def predict(images, run_dir, out, size, overwrite, device) -> None:
     for picture in pictures:
         try:
             write_prediction(network, picture, model.trained_on.palette, size=size, about=about)
-            click.echo(f"{picture.file} -> {picture}")
         except EXPECTED as error:
             bad.append(str(picture.file))
             named = "" if str(picture.file) in str(error) else f"{picture.file}: "
             click.echo(f"failed: {named}{error}", err=True)
+        else:
+            click.echo(f"{picture.file} -> {picture}")
     if bad:
         raise click.ClickException(f"{len(bad)} of {len(pictures)} could not be labelled: {', '.join(bad)}")
 

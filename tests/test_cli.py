@@ -1,6 +1,7 @@
 """The command line, as a user types it."""
 
 import csv
+import errno
 import json
 import os
 import re
@@ -172,6 +173,14 @@ def test_a_fault_of_torch_is_not_passed_off_as_the_users(monkeypatch, run_dir):
     assert "segnet-lab --traceback" in said
     said = segnet_lab("evaluate", "--run", "nowhere", fails=True)
     assert "--traceback" not in said  # our own say what to do
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch, run_dir):
+    def closed(*_):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")  # segnet-lab evaluate ... | head -1
+
+    monkeypatch.setattr("segnet_lab.evaluation.evaluate", closed)
+    assert segnet_lab("evaluate", "--run", run_dir, fails=True) == ""
 
 
 def test_stopped_by_the_keyboard(monkeypatch, tmp_path):
