@@ -63,8 +63,9 @@ def describe_data(data) -> dict:
     Returns
     -------
     dict of plain values
-        name, title, split, images, size, options (`load_dataset(name, split, **options)` makes it again), fingerprint
-        (of file names and label bytes; None if the data set has none), class_names, palette, ignore_index.
+        name, title, split, images, size, options (`load_dataset(name, split, **options)` makes it again), part (what
+        it is called), fingerprint (of file names and label bytes; None if the data set has none), class_names, palette,
+        ignore_index.
     """
     size = getattr(data, "size", None)
     return {
@@ -74,6 +75,7 @@ def describe_data(data) -> dict:
         "images": len(data),
         "size": size and list(size),
         "options": dict(data.options),
+        "part": getattr(data, "part_name", None),
         "fingerprint": data.fingerprint() if hasattr(data, "fingerprint") else None,
         "class_names": list(data.class_names),
         "palette": [list(map(int, colour)) for colour in data.palette],

@@ -72,12 +72,16 @@ def data_of(
         recorded = {name: value for name, value in about["options"].items() if name != "part"}
     options = {**recorded, **options} | ({} if root is None else {"root": root})
     try:
-        return load_dataset(about["name"], split=split, **options)
+        data = load_dataset(about["name"], split=split, **options)
     except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"the {role} images of run {run} ({about['name']}) are not where they were: {error}. "
-            "Say where they are now with root= (--root on the command line, -p root in a lesson)"
-        ) from None
+        place = options.get("root")
+        moved = place is not None and not Path(place).expanduser().is_dir()
+        hint = ". Say where they are now with root= (--root on the command line, -p root in a lesson)" if moved else ""
+        where = f"the {role} images of run {run} ({about['name']})" + (" are not where they were" if moved else "")
+        raise FileNotFoundError(f"{where}: {error}{hint}") from None
+    if recorded.get("part") is not None:
+        data.part_name = about.get("part") or data.part_name  # "fold 2 of 5"
+    return data
 
 
 def scores_table(name: str, split: str = "val") -> pd.DataFrame:

@@ -96,6 +96,26 @@ def test_data_that_moved_are_asked_for(runs, tmp_path):
         results.data_of(run)
 
 
+def test_a_split_that_never_was_is_not_called_moved(runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGNET_LAB_DATA", str(tmp_path / "none"))
+    (tmp_path / "here").mkdir()
+    run = runs("a", "segnet", data="folder", options={"root": str(tmp_path / "here"), "size": [8, 8]})
+    with pytest.raises(FileNotFoundError, match=r"the test images of run .*\(folder\): no card at") as error:
+        results.data_of(run, "test")
+    assert "where they were" not in str(error.value)
+
+
+def test_a_fold_keeps_its_name(tmp_path):
+    from segnet_lab import Recipe, create_model, load_dataset, train
+
+    fold = load_dataset("roadscenes", images=6, size=(16, 16)).folds(3)[1]
+    model = create_model("segnet_basic", 11, width=0.05, seed=0)
+    train(model, fold.train, Recipe(epochs=1), tmp_path / "run", validation=fold.val, show_progress=False)
+    assert results.data_of(tmp_path / "run").part_name == "fold 2 of 3"
+    assert results.data_of(tmp_path / "run", "train").part_name == "all but fold 2 of 3"
+    assert results.data_of(tmp_path / "run", "test").part_name is None
+
+
 def test_runs_of_ones_own_networks_come_last(runs):
     runs("mine", "my_net")
     runs("theirs", "segnet")
