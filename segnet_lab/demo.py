@@ -20,6 +20,7 @@ import pandas as pd
 from segnet_lab import batch, paper, results
 from segnet_lab.demo_page import show, write_demo_page
 from segnet_lab.folders import runs_dir
+from segnet_lab.provenance import in_words
 from segnet_lab.runs import RunDirectory
 
 EPOCHS = 16
@@ -54,7 +55,7 @@ def run_demo(epochs: int = EPOCHS, open_lab: bool = False, open_page: bool = Tru
     name = "demo" if epochs == EPOCHS else f"demo-{epochs}"
     trainings, lessons = plan(name, epochs)
     start = time.perf_counter()
-    print(f"Training {len(trainings)} networks for {epochs} epochs, {JOBS} at a time", flush=True)
+    print(f"Training {len(trainings)} networks for {epochs} epoch{'s' * (epochs != 1)}, {JOBS} at a time", flush=True)
     perform(trainings)
     print("Looking inside, comparing, showing", flush=True)
     perform(lessons)
@@ -65,7 +66,9 @@ def run_demo(epochs: int = EPOCHS, open_lab: bool = False, open_page: bool = Tru
     command = " ".join([near(sys.executable), *lab[1:3], near(folder)])
     page = write_demo_page(name, folder / "index.html", notebooks, command)
     shown = " (in your browser)" if open_page and show(page) else ""
-    print(f"\n{summary(table)}\n\nDone in {time.perf_counter() - start:.0f} s. All of it on one page{shown}:\n")
+    print(
+        f"\n{summary(table)}\n{in_words(trainings[0].run.scores()['val']['on'])}\n\nDone in {time.perf_counter() - start:.0f} s. All of it on one page{shown}:\n"
+    )
     print(
         f"    {near(page)}\n\nThe notebooks behind it, {', '.join(book.stem for book in notebooks)}, in JupyterLab:\n"
     )

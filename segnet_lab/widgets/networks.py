@@ -1,7 +1,7 @@
 """The trained networks that explorers look into."""
 
 from collections.abc import Mapping
-from functools import cache, cached_property
+from functools import cached_property
 from types import SimpleNamespace
 
 import numpy as np
@@ -29,7 +29,7 @@ class Networks:
     """
 
     def __init__(self, runs, data=None):
-        self._runs, self._given, self._said = runs, data, {}
+        self._runs, self._given, self._said, self._fast = runs, data, {}, {}
 
     @cached_property
     def models(self) -> dict[str, nn.Module]:
@@ -131,11 +131,12 @@ class Networks:
         size = {} if record.size is None else {"size": record.size}
         return _found(name, lambda: load_dataset(record.name, "val", **size))
 
-    @cache  # noqa: B019  (of one explorer, and it goes with it)
     def fast(self, name: str) -> nn.Module:
         """The form of a network that computes fastest, made once."""
-        with fast_form(self.models[name]) as form:
-            return form if isinstance(form, OptimizedNetwork) else self.models[name]
+        if name not in self._fast:
+            with fast_form(self.models[name]) as form:
+                self._fast[name] = form if isinstance(form, OptimizedNetwork) else self.models[name]
+        return self._fast[name]
 
     def judged(self, name: str, number: int) -> compared.Prediction:
         """What network `name` says of image `number`."""
