@@ -66,13 +66,10 @@ def run_demo(epochs: int = EPOCHS, open_lab: bool = False, open_page: bool = Tru
     command = " ".join([near(sys.executable), *lab[1:3], near(folder)])
     page = write_demo_page(name, folder / "index.html", notebooks, command)
     shown = " (in your browser)" if open_page and show(page) else ""
-    print(
-        f"\n{summary(table)}\n{in_words(trainings[0].run.scores()['val']['on'])}\n\nDone in {time.perf_counter() - start:.0f} s. All of it on one page{shown}:\n"
-    )
-    print(
-        f"    {near(page)}\n\nThe notebooks behind it, {', '.join(book.stem for book in notebooks)}, in JupyterLab:\n"
-    )
-    print(f"    {command}")
+    scored_on = in_words(trainings[0].run.scores()["val"]["on"])
+    print(f"\n{summary(table)}\n\nOurs: {scored_on}")
+    print(f"\nDone in {time.perf_counter() - start:.0f} s. All of it on one page{shown}:\n\n    {near(page)}\n")
+    print(f"The notebooks behind it, {', '.join(book.stem for book in notebooks)}, in JupyterLab:\n\n    {command}")
     if open_lab:
         subprocess.call(lab)
     return table

@@ -82,7 +82,7 @@ def test_from_nothing_to_the_table(runs, monkeypatch, capsys):
     assert opened == [page.as_uri()]
     assert f"one page (in your browser):\n\n    {page}" in said
     assert "20_qualitative" in said
-    assert "roadscenes val, 4 images at 48x64; BF by convention 'paper'" in said
+    assert "Ours: roadscenes val (4 of 60), 4 images at 48x64; BF by convention 'paper'" in said
     assert 'href="05_train-segnet_basic.ipynb"' in page.read_text(encoding="utf-8")
     written = {file: file.stat().st_mtime_ns for file in runs.rglob("*.ipynb")}
     assert len(written) == 5
