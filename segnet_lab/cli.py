@@ -80,12 +80,13 @@ def main(traceback: bool) -> None:
 
 @main.command()
 @click.option("--epochs", default=16, show_default=True, help="Epochs of each network.")
-@click.option("--open", "lab", is_flag=True, help="Open the results in JupyterLab afterwards.")
-def demo(epochs: int, lab: bool) -> None:
-    """Train a few ways of decoding on scenes made here; look inside, compare, show. Minutes on a laptop."""
+@click.option("--open", "lab", is_flag=True, help="Open the notebooks in JupyterLab afterwards.")
+@click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in a browser.")
+def demo(epochs: int, lab: bool, browser: bool) -> None:
+    """Train a few ways of decoding on scenes made here, and show them in one page. Minutes on a laptop."""
     from segnet_lab.demo import run_demo
 
-    run_demo(epochs=epochs, open_lab=lab)
+    run_demo(epochs=epochs, open_lab=lab, open_page=browser)
 
 
 @main.command()
