@@ -158,7 +158,7 @@ def run_notebook(
                 autosave_cell_every=5,
                 log_output=False,
                 kernel_manager_class=_headless_kernel(),
-                extra_arguments=["--IPKernelApp.log_level=40"],  # no word about TCP: kernel and client are one machine
+                extra_arguments=["--IPKernelApp.log_level=50"],  # nothing about TCP, or about being shut down
                 iopub_timeout=IOPUB_TIMEOUT,
             )
         except KeyboardInterrupt:

@@ -228,7 +228,7 @@ def no_kernel(monkeypatch):
 def test_what_is_printed_has_time_to_arrive_and_the_kernel_is_quiet(notebook, no_kernel, tmp_path):
     batch.run_notebook(notebook("1"), {}, tmp_path / "o.ipynb")
     assert no_kernel[0][2]["iopub_timeout"] >= 60
-    assert no_kernel[0][2]["extra_arguments"] == ["--IPKernelApp.log_level=40"]
+    assert no_kernel[0][2]["extra_arguments"] == ["--IPKernelApp.log_level=50"]
 
 
 def test_a_notebook_of_ones_own_is_never_the_output(notebook, no_kernel, monkeypatch, tmp_path):
