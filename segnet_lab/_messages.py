@@ -36,7 +36,9 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
     >>> in_options("runs/a holds another run: its size is 3. Give another run_dir", options)
     'runs/a holds another run: its size is 3. Give another --run'
     """
-    message = re.sub(r"\b\w+=\S* \((--[\w-]+)[^)]*\)", r"\1", message)  # "root= (--root on the command line)"
+    message = re.sub(  # "root= (--root on the command line)", where the command has that option
+        r"\b\w+=\S* \((--[\w-]+)[^)]*\)", lambda found: found[1 if found[1] in options.values() else 0], message
+    )
 
     def option(found: re.Match) -> str:
         name, value = found["name"], found["value"]

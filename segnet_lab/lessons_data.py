@@ -18,10 +18,10 @@ from segnet_lab.models import create_model
 from segnet_lab.provenance import TrainedOn, check_classes, in_words
 from segnet_lab.runs import RunDirectory
 
-NEEDS = {  # what a lesson may need of a run -> what is said of one that lacks it
-    "weights": "has no weights here: train it with the command in its run.json",
-    "codes": "does not decode by pooling codes, which this lesson is about: train a segnet_basic or a segnet",
-    "dropout": "has no dropout, so all samples would be equal: train a bayesian_segnet_basic, or with --dropout 0.5",
+NEEDS = {  # what a lesson may need of a run -> what is said where it is missing
+    "weights": "no weights here: train it with the command in its run.json",
+    "codes": "no decoding by pooling codes, which this lesson is about: train a segnet_basic or a segnet",
+    "dropout": "no dropout, so all samples would be equal: train a bayesian_segnet_basic, or with --dropout 0.5",
 }
 
 
@@ -50,7 +50,7 @@ def choose_run(runs: str, name: str = "", usual: Sequence[str] = ("segnet_basic"
     >>> choose_run("roadscenes", "fcn_basic", needs="codes")
     Traceback (most recent call last):
     ...
-    ValueError: fcn_basic of 'roadscenes' does not decode by pooling codes, which this lesson is about: train a ...
+    ValueError: fcn_basic of 'roadscenes': no decoding by pooling codes, which this lesson is about: train a ...
     """
     return next(iter(choose_runs(runs, [name] if name else [], usual, needs, most=1).values()))
 
@@ -70,10 +70,12 @@ def choose_runs(
         if name not in known:
             raise ValueError(unknown(f"run of {runs}", name, known))
     chosen = {name: known[name] for name in names or _usual_first(known, usual)}
-    lacking = {name: missing for name, run in chosen.items() if (missing := lacks(run, needs))}
-    fit = {name: run for name, run in chosen.items() if name not in lacking}
+    lacking = {}
+    for name, run in chosen.items():
+        lacking.setdefault(lacks(run, needs), []).append(name)
+    fit = {name: chosen[name] for name in lacking.pop("", [])}
     if lacking and (names or not fit):
-        raise ValueError("; ".join(f"{name} of {runs!r} {NEEDS[missing]}" for name, missing in lacking.items()))
+        raise ValueError("; ".join(f"{', '.join(n)} of {runs!r}: {NEEDS[missing]}" for missing, n in lacking.items()))
     return fit if names else dict(list(fit.items())[:most])
 
 

@@ -81,9 +81,9 @@ def test_without_a_name_the_usual_run_comes_or_the_first_that_will_do(own):
     ("name", "needs", "message"),
     [
         ("segnet_basic", "weights", r"unknown run of mine 'segnet_basic'\. Known: one, two, flat"),
-        ("flat", "codes", r"flat of 'mine' does not decode by pooling codes"),
-        ("one", "dropout", r"one of 'mine' has no dropout, so all samples would be equal: train a bayesian"),
-        ("", "dropout", r"one of 'mine' has no dropout.*; flat of 'mine' has no dropout"),
+        ("flat", "codes", r"flat of 'mine': no decoding by pooling codes"),
+        ("one", "dropout", r"one of 'mine': no dropout, so all samples would be equal: train a bayesian"),
+        ("", "dropout", r"one, two, flat of 'mine': no dropout"),
     ],
 )
 def test_a_run_that_will_not_do_is_refused_by_name(own, name, needs, message):
@@ -92,9 +92,9 @@ def test_a_run_that_will_not_do_is_refused_by_name(own, name, needs, message):
 
 
 def test_runs_of_which_only_the_scores_are_here_are_no_networks():
-    with pytest.raises(ValueError, match=r"segnet_basic of 'table1_median' has no weights here"):
+    with pytest.raises(ValueError, match=r"segnet_basic of 'table1_median': no weights here"):
         choose_run("table1_median", "segnet_basic")
-    with pytest.raises(ValueError, match=r"segnet of 'table3' has no weights here"):
+    with pytest.raises(ValueError, match=r"segnet, .* of 'table3': no weights here"):
         choose_run("table3", needs="dropout", usual=["segnet"])
 
 
