@@ -72,7 +72,9 @@ def test_wheel_works_outside_the_checkout(tmp_path):
         "segnet_lab/widgets/playground.js",
     ):
         assert needed in names
-    assert not [n for n in names if n.endswith((".png", ".jpg"))], "no picture of a data set travels along"
+    pictures = [n for n in names if n.endswith((".png", ".jpg")) and not n.startswith("segnet_lab/widgets/previews/")]
+    assert not pictures, "no picture of a data set travels along; those of the widgets show scenes made here"
+    assert "segnet_lab/widgets/previews/playground.png" in names, "the classroom's front page shows them"
     code = """
 import segnet_lab as sl, pathlib
 from segnet_lab import batch, paper
