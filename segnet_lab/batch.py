@@ -104,9 +104,11 @@ def check_values(notebook: str | os.PathLike, given: Mapping[str, object]) -> di
     ValueError, FileNotFoundError
         The message says what there is.
     """
+    checked = check_parameters(notebook, given)
+    if not given:
+        return checked  # without waiting for torch
     from segnet_lab.lessons_data import check_choices
 
-    checked = check_parameters(notebook, given)
     defaults = {name: parameter.default for name, parameter in parameters(notebook).items()}
     check_choices({**defaults, **checked}, given)
     return checked
@@ -416,6 +418,11 @@ def _headless_kernel() -> type:
     class Headless(AsyncKernelManager):
         async def start_kernel(self, **options):
             await super().start_kernel(**options, env=os.environ | {"SEGNET_HEADLESS": "1"})
+
+        def client(self, **options):
+            client = super().client(**options)
+            client.context.rcvhwm = 0  # no limit to what waits: of thousands of printed lines none is dropped
+            return client
 
     return Headless
 

@@ -231,6 +231,13 @@ def test_what_is_printed_has_time_to_arrive_and_the_kernel_is_quiet(notebook, no
     assert no_kernel[0][2]["extra_arguments"] == ["--IPKernelApp.log_level=50"]
 
 
+def test_however_much_waits_to_be_read_nothing_is_dropped():
+    kernel = batch._headless_kernel()()
+    client = kernel.client()
+    with client.context.socket(2) as socket:  # SUB, as that on which a kernel's prints arrive
+        assert socket.rcvhwm == 0
+
+
 def test_a_notebook_of_ones_own_is_never_the_output(notebook, no_kernel, monkeypatch, tmp_path):
     monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path / "runs"))
     path, other = notebook("1"), notebook("2", name="other.ipynb")
