@@ -324,7 +324,7 @@ def _data_difference(was: dict, now: dict, what: str) -> str | None:
     for name in after:
         if name in before and before[name] != after[name]:
             return f"its {what} has {name}={before[name]!r}, this one {after[name]!r}"
-    if was["options"].get("part") != now["options"].get("part"):
+    if "fingerprint" in was and was["options"].get("part") != now["options"].get("part"):  # older runs noted no part
         return f"its {what} is another part of {was['name']} {was['split']!r}: other images of the same number"
     if None not in (was.get("fingerprint"), now.get("fingerprint")) and was["fingerprint"] != now["fingerprint"]:
         return f"its {what} holds other images or other labels, of the same number ({now['images']})"
