@@ -61,13 +61,13 @@ class RunDirectory:
         A directory in which no epoch was finished yet belongs to nobody. More epochs than before are the same run,
         made longer; the scores of the shorter one go.
         """
-        fresh = {**about, "environment": environment()}
-        if not self.has_weights():
-            write_json(self.about_file, fresh)
+        if not self.begun():
+            write_json(self.about_file, {**about, "environment": environment()})
             return
         if not self.about_file.exists():
+            held = "weights" if self.has_weights() else "scores"
             raise ValueError(
-                f"{self.path} holds weights but no run.json, so nobody knows which run's: give another run_dir, "
+                f"{self.path} holds {held} but no run.json, so nobody knows which run's: give another run_dir, "
                 "or delete that directory"
             )
         was = self.about()
@@ -92,8 +92,11 @@ class RunDirectory:
                 f"{self.about_file} is damaged ({error}): restore it from a copy, or train into another run_dir"
             ) from None
 
+    def begun(self) -> bool:
+        """Whether an epoch was finished here; of a run that was given away without weights, log and scores say so."""
+        return self.has_weights() or self.log_file.exists() or self.finished()
+
     def has_weights(self) -> bool:
-        """Whether an epoch was finished here."""
         return any(file.exists() for file in (self.last, self.previous, self.best))
 
     def finished(self) -> bool:

@@ -16,13 +16,13 @@ from segnet_lab.data.augmentation import Augmented
 from segnet_lab.data.base import as_dataset
 from segnet_lab.data.checking import hurts
 from segnet_lab.devices import autocast, compute_dtype, default_device
-from segnet_lab.evaluation import SCORED, batches, evaluate, refresh_batch_norm
+from segnet_lab.evaluation import batches, evaluate, refresh_batch_norm
 from segnet_lab.losses import class_weights, count_classes, cross_entropy
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.models.weights import init as init_weights
 from segnet_lab.models.weights import unwrap
 from segnet_lab.progress import bar, headless
-from segnet_lab.provenance import TrainedOn
+from segnet_lab.provenance import TrainedOn, check_classes
 from segnet_lab.recipe import SPANS_ALL_EPOCHS, Recipe, parse_schedule
 from segnet_lab.runs import RunDirectory, describe, environment, load_weights
 
@@ -102,10 +102,10 @@ def train(
     recipe = recipe or Recipe()
     network, data = unwrap(model, required=True), as_dataset(data)
     validation = data.with_split(validation) if isinstance(validation, str) else validation
-    validation = None if validation is None else as_dataset(validation, SCORED)
+    validation = None if validation is None else as_dataset(validation)
     _check(network, data, validation, recipe)
     run = RunDirectory(run_dir)
-    if init is not None and not run.has_weights():
+    if init is not None and not run.begun():
         report = init_weights(network, init, class_names=data.class_names)
         if show_progress:
             print(report, flush=True)
@@ -355,11 +355,7 @@ def _step_schedule(scheduler, loss: float) -> None:
 
 
 def _check(model: EncoderDecoder, data, validation, recipe: Recipe) -> None:
-    if data.num_classes != model.num_classes:
-        raise ValueError(
-            f"the model has {model.num_classes} classes, {data.name} has {data.num_classes}: "
-            "create the model with num_classes=data.num_classes"
-        )
+    check_classes(model, data)
     if len(data) == 0:
         raise ValueError(f"{data.name} ({data.split}) holds no images")
     if isinstance(recipe.balancing, tuple) and len(recipe.balancing) != data.num_classes:
@@ -370,10 +366,8 @@ def _check(model: EncoderDecoder, data, validation, recipe: Recipe) -> None:
     if validation is None:
         if recipe.patience:
             raise ValueError(f"patience={recipe.patience} needs a validation set to watch: give one, or patience=0")
-        return
-    names = getattr(validation, "class_names", data.class_names)
-    if validation.num_classes != data.num_classes or tuple(names) != tuple(data.class_names):
+    elif tuple(validation.class_names) != tuple(data.class_names):
         raise ValueError(
             f"{data.name} has the classes {', '.join(data.class_names)}; the validation set {validation.name} has "
-            f"{', '.join(names)}: give one with the same classes in the same order"
+            f"{', '.join(validation.class_names)}: give one with the same classes in the same order"
         )

@@ -180,6 +180,31 @@ def test_weights_without_a_run_json_are_nobodys(tmp_path):
         run(tmp_path)
 
 
+def test_the_record_of_a_run_that_was_given_away_without_weights_stays(tmp_path):
+    run(tmp_path)
+    for file in tmp_path.glob("*.safetensors"):
+        file.unlink()  # as in results/
+    before = (tmp_path / "run.json").read_bytes()
+    with pytest.raises(ValueError, match=r"holds another run: its recipe has learning_rate=0\.05, this one 0\.01"):
+        run(tmp_path, replace(RECIPE, learning_rate=0.01))
+    with pytest.raises(FileNotFoundError, match="has no weights"):
+        run(tmp_path)
+    assert (tmp_path / "run.json").read_bytes() == before
+    (tmp_path / "run.json").unlink()
+    with pytest.raises(ValueError, match=r"holds scores but no run\.json"):
+        run(tmp_path)
+
+
+def test_a_network_that_knows_other_classes_is_not_trained_on_as_if_they_were_these(tmp_path):
+    class Swapped(Squares):
+        class_names = ("square", "ground")
+
+    model, _ = run(tmp_path / "a")
+    with pytest.raises(ValueError, match=r"class 0 is 'ground'; in squares it is 'square'.*a new network with init="):
+        train(model, Swapped(7), RECIPE, tmp_path / "b", validation=None, show_progress=False)
+    assert not (tmp_path / "b").exists()
+
+
 @pytest.mark.parametrize(
     ("data", "validation", "message"),
     [

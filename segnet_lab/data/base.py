@@ -66,6 +66,7 @@ class SegmentationDataset(Dataset):
     name: str
     part_name: str | None = None
     made_here = False  # drawn by this kit, so labels cannot be wrong
+    _fingerprint: str | None = None
 
     def __init__(self, card: Card, split: str, size: tuple[int, int] | None, cache: bool, options: dict):
         if split not in card.splits:
@@ -109,13 +110,16 @@ class SegmentationDataset(Dataset):
     def fingerprint(self) -> str:
         """SHA-256 over the names and labels of all images, in order: two data sets of equal size that hold other
         images, or the same with other labels, have different ones. A size to which images are resized does not count.
+        Like the images, it is read once.
         """
-        digest = hashlib.sha256()
-        for i in range(len(self)):
-            label = self.label_bytes(i)
-            digest.update(f"{self.file_name(i)}\0{len(label)}\0".encode())
-            digest.update(label)
-        return digest.hexdigest()
+        if self._fingerprint is None:
+            digest = hashlib.sha256()
+            for i in range(len(self)):
+                label = self.label_bytes(i)
+                digest.update(f"{self.file_name(i)}\0{len(label)}\0".encode())
+                digest.update(label)
+            self._fingerprint = digest.hexdigest()
+        return self._fingerprint
 
     def raw(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Image uint8 (H, W, 3) and label uint8 (H, W) at the data set's own size, before any resizing."""
@@ -215,7 +219,7 @@ class Part(SegmentationDataset):
             data, numbers = data.data, [data.numbers[i] for i in numbers]
         self.__dict__.update(data.__dict__)
         self.name, self.data, self.numbers, self.made_here = data.name, data, numbers, data.made_here
-        self.options = {**data.options, "part": numbers}
+        self.options, self._fingerprint = {**data.options, "part": numbers}, None
         self.part_name = name or f"{len(numbers)} of {len(data)}"
 
     def __len__(self):

@@ -95,6 +95,15 @@ def test_the_fingerprint_sees_names_labels_and_order_not_the_size_or_the_place(f
     assert load_dataset("folder", root=elsewhere).fingerprint() != same
 
 
+def test_the_fingerprint_reads_each_label_once(folder, monkeypatch):
+    data = load_dataset("folder", root=folder)
+    read, real = [], data.label_bytes
+    monkeypatch.setattr(data, "label_bytes", lambda i: read.append(i) or real(i))
+    assert data.fingerprint() == data.fingerprint()
+    assert read == list(range(6))
+    assert data.part([0, 1]).fingerprint() != data.fingerprint()
+
+
 def test_scenes_of_another_seed_or_clutter_are_others():
     prints = {scenes(**options).fingerprint() for options in ({}, {"seed": 1}, {"clutter": 0.9}, {"lighting": "dusk"})}
     assert len(prints) == 4
