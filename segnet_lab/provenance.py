@@ -154,6 +154,6 @@ def check_classes(model, data) -> None:
         number = trained_on.class_names.index(ours)
         raise ValueError(
             f"the network was trained on {trained_on.name}, where class {number} is {ours!r}; in {data.name} it is "
-            f"{theirs!r}. Give the data set it was trained on, or one with the same classes in the same order; to go on "
-            "to other classes, train a new network with init="
+            f"{theirs!r}. Give the data set it was trained on, or one with the same classes in the same order; to go "
+            "on to other classes, train a new network with init="
         )
