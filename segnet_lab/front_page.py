@@ -11,6 +11,7 @@ import nbformat
 from PIL import Image
 
 from segnet_lab.widgets.gallery import Exhibit
+from segnet_lab.widgets.sources import style
 
 STYLE = Path(__file__).with_suffix(".css")
 WIDEST = 400  # pixels of a lesson's picture
@@ -64,12 +65,12 @@ def front_page(sections: dict[str, list[Tile]]) -> str:
         for heading, tiles in sections.items()
     ]
     return f"""<!doctype html>
-<html lang="en">
+<html lang="en" class="segnet-page">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>SegNet classroom</title>
 <link rel="icon" href="data:,">
-<style>{STYLE.read_text(encoding="utf-8")}</style>
+<style>{style(STYLE)}</style>
 <header>
 <h1>SegNet classroom</h1>
 <p>What must an encoder remember for its decoder? Each tile opens a page; its Python takes some seconds to start.</p>

@@ -16,6 +16,12 @@ def script(*names: str) -> str:
     return "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("shared.js", *names))
 
 
-def style(name: str) -> str:
-    """The text of a style sheet."""
-    return (HERE / name).read_text(encoding="utf-8")
+def style(name: str | Path) -> str:
+    """The text of a style sheet, here or elsewhere, after the theme that all share.
+
+    Examples
+    --------
+    >>> style("pixels.css").startswith("/* The colours of everything we show.")
+    True
+    """
+    return "\n".join((HERE / sheet).read_text(encoding="utf-8") for sheet in ("theme.css", name))
