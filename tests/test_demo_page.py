@@ -40,7 +40,7 @@ def written(home, trained, monkeypatch):
 
 
 def words(written):
-    below = written.partition('<section id="scene">')[2].partition('<script type="module">')[0]
+    below = re.split('<section [^>]*id="scene">', written)[1].partition('<script type="module">')[0]
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", below)).split())
 
 
