@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import product
+from numbers import Integral
 from pathlib import Path
 
 import nbformat
@@ -229,8 +230,11 @@ def sweep(
     Raises
     ------
     ValueError, FileNotFoundError
-        A value is refused, or a notebook of that name in the folder is of another sweep; nothing was run.
+        A value or the number of jobs is refused, or a notebook of that name in the folder is of another sweep; nothing
+        was run.
     """
+    if isinstance(jobs, bool) or not isinstance(jobs, Integral) or jobs < 1:
+        raise ValueError(f"jobs={jobs!r}: give how many notebooks to run at a time, at least 1")
     source = find_notebook(name)
     combinations = _combinations(source, grid)
     tasks = {Path(folder) / f"{combined_name(source, given)}.ipynb": given for given in combinations}

@@ -27,6 +27,7 @@ from segnet_lab.batch import find_notebook, list_notebooks
 from segnet_lab.files import write_json
 from segnet_lab.folders import runs_dir
 from segnet_lab.front_page import Tile, front_page, tile_of_lesson, tile_of_widget
+from segnet_lab.results import find_runs
 from segnet_lab.widgets.gallery import EXHIBITS, Exhibit
 from segnet_lab.widgets.networks import Networks
 
@@ -70,7 +71,7 @@ def write_apps(folder: Path, runs: str = "roadscenes") -> dict[str, list[Tile]]:
     ValueError
         No such set of runs, or none of it came with weights.
     """
-    models = Networks(runs).models
+    models, runs = Networks(runs).models, str(find_runs(runs).absolute())  # kernels start in another folder
     plain = "segnet_basic" if "segnet_basic" in models else next(iter(models))
     bayesian = next((name for name, model in models.items() if model.config.dropout > 0), None)
     sections = {"Widgets": [], "Lessons": []}

@@ -1,9 +1,13 @@
 """The command line: `segnet-lab --help`."""
 
+import hashlib
 import os
 import re
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -15,11 +19,15 @@ from segnet_lab._messages import EXPECTED, in_options
 
 
 class _Command(click.Command):
-    """Shows our errors as one readable line, in the words of the command, instead of a traceback."""
+    """Shows each of our errors and warnings as one readable line, in the words of the command.
+
+    With --traceback they look as Python shows them.
+    """
 
     def invoke(self, context):
         try:
-            return super().invoke(context)
+            with _warnings_in_a_line(context):
+                return super().invoke(context)
         except (click.exceptions.Exit, click.Abort, BrokenPipeError):  # click's to handle, EXPECTED or not
             raise
         except EXPECTED as error:
@@ -39,9 +47,31 @@ class _Group(click.Group):
             raise click.exceptions.Exit(130) from None  # as a shell counts it; what was kept is said by then
 
 
-def _one_line(error: Exception, parameters: list[click.Parameter]) -> str:
+@contextmanager
+def _warnings_in_a_line(context: click.Context) -> Iterator[None]:
+    """For a while, warnings that Python would show are lines on stderr; which it shows is not changed."""
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        text = " ".join(_in_words_of(context.command.get_params(context), str(message)).split())
+        click.echo(f"warning: {text or category.__name__}", err=True)
+
+    if context.find_root().params.get("traceback"):
+        yield
+        return
+    usual, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = usual
+
+
+def _in_words_of(parameters: list[click.Parameter], message: str) -> str:
     options = {p.name: max(p.opts, key=len) for p in parameters if isinstance(p, click.Option)}
-    message = in_options(str(error) or type(error).__name__, options)
+    return in_options(message, options)
+
+
+def _one_line(error: Exception, parameters: list[click.Parameter]) -> str:
+    message = _in_words_of(parameters, str(error) or type(error).__name__)
     if isinstance(error, RuntimeError) and not type(error).__module__.startswith("segnet_lab"):  # torch's, most likely
         message += "\nIf that tells you nothing, `segnet-lab --traceback ...` shows where it happened."
     return message
@@ -55,17 +85,17 @@ class _Path(click.Path):
 
 
 class _RunPath(_Path):
-    """A run: its directory, or its name among one's own runs or those that came with the kit."""
+    """A run or a set of runs: its path, or its name among one's own runs or those that came with the kit."""
 
     def convert(self, value, param, ctx):
-        from segnet_lab.folders import runs_dir, shipped
+        from segnet_lab.places import find
 
         path = super().convert(value, param, ctx)
-        found = [p / path for p in (Path(), runs_dir(), shipped("results"), shipped("results").parent)]
-        return str(next((p for p in found if (p / "run.json").is_file()), path))
+        return str(find(path) or path)
 
 
 FOLDER, FILE = _Path(file_okay=False), _Path(dir_okay=False)
+AT_LEAST_ONE, SHARE = click.IntRange(min=1), click.FloatRange(min=0, max=1, max_open=True)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,7 +109,7 @@ def main(traceback: bool) -> None:
 
 
 @main.command()
-@click.option("--epochs", default=16, show_default=True, help="Epochs of each network.")
+@click.option("--epochs", type=AT_LEAST_ONE, default=16, show_default=True, help="Epochs of each network.")
 @click.option("--open", "lab", is_flag=True, help="Open the notebooks in JupyterLab afterwards.")
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in a browser.")
 def demo(epochs: int, lab: bool, browser: bool) -> None:
@@ -138,7 +168,7 @@ def notebooks(name: str | None, parameter: tuple, output: str | None, refresh: b
     help="Values of a parameter; lists apart by semicolons. Repeatable.",
 )
 @click.option("-o", "--folder", type=FOLDER, default="runs/sweep", show_default=True, help="Executed notebooks.")
-@click.option("-j", "--jobs", default=1, show_default=True, help="Notebooks at a time.")
+@click.option("-j", "--jobs", type=AT_LEAST_ONE, default=1, show_default=True, help="Notebooks at a time.")
 def sweep(name: str, grid: tuple, folder: str, jobs: int) -> None:
     """Run the lesson NAME for every combination of parameter values."""
     from segnet_lab import batch
@@ -243,8 +273,14 @@ _device = click.option("--device", type=_Device(), help="cpu, cuda, mps, ... [th
 @click.option(
     "--fold", metavar="I/K", help="Cut the images into K parts at random; train on all but part I, validate on it."
 )
-@click.option("--width", default=1.0, show_default=True, help="Share of the paper's channels.")
-@click.option("--dropout", type=float, help="At the authors' places; the default is the network's own.")
+@click.option(
+    "--width",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Share of the paper's channels.",
+)
+@click.option("--dropout", type=SHARE, help="At the authors' places; the default is the network's own.")
 @click.option("--input-transform", help="lrn, lcn, none or imagenet; the default is the network's own.")
 @click.option(
     "--init",
@@ -311,7 +347,10 @@ def train(
 
 @main.command()
 @click.option("--run", "run_dir", type=_RunPath(file_okay=False), required=True, help="Run directory.")
-@_data_options("Another data set than the run's, with the same classes.", "Another size than the run's.")
+@_data_options(
+    "Another data set than the run's, with the same classes; or the run's own, as it is there now.",
+    "Another size than the run's.",
+)
 @click.option("--split", default="val", show_default=True, help="val: what selected the run's epoch.")
 @click.option("--json", "json_file", type=FILE, help="Write all scores, those of each class too, to this file.")
 @_device
@@ -321,14 +360,15 @@ def evaluate(run_dir, dataset, root, size, options, split, json_file, device) ->
     from segnet_lab.evaluation import evaluate as score
     from segnet_lab.files import write_json
     from segnet_lab.provenance import in_words
+    from segnet_lab.results import beside_training
     from segnet_lab.runs import load_run
 
     model = load_run(run_dir).model
     data = _data_to_score(run_dir, model.trained_on, dataset, split, _given(root, size, options))
     scores = score(model.to(device or default_device()), data)
     click.echo(in_words(scores["on"]))
-    if data.name != model.trained_on.name:
-        click.echo(f"(the network was trained on {_trained_on(model)})")
+    for said in beside_training(run_dir, data) if split != "train" else []:
+        click.echo(f"({said})")
     for line in _percent(scores):
         click.echo(line)
     if json_file:
@@ -341,7 +381,7 @@ def _data_to_score(run_dir: str, trained_on, dataset: str | None, split: str, gi
     from segnet_lab.results import data_of
 
     if dataset in (None, trained_on.name):
-        return data_of(run_dir, split, **given)
+        return data_of(run_dir, split, strict=dataset is None, **given)
     return load_dataset(dataset, split=split, **{"size": trained_on.size, **given})
 
 
@@ -357,15 +397,9 @@ def _fold(data, fold: str):
     return data.folds(int(found[2]))[int(found[1]) - 1]
 
 
-def _trained_on(model) -> str:
-    on = model.trained_on
-    size = "at {}x{}".format(*on.size) if on.size else "of their own sizes"
-    return f"{on.title} {on.split}, {on.images} images {size}"
-
-
 @main.command()
 @click.argument("names", metavar="[SET|RUN]...", nargs=-1, type=_RunPath())
-@click.option("--split", default="val", show_default=True, help="Whose scores.")
+@click.option("--split", default="val", show_default=True, help="Whose scores: train, val or test.")
 @click.option("--csv", "csv_file", type=FILE, help="Write the table to this file.")
 def runs(names: tuple, split: str, csv_file: str | None) -> None:
     """Tabulate runs: those of a SET, such as a folder in runs/, or single ones; without any, all there are.
@@ -396,8 +430,9 @@ class _Size(click.ParamType):
     def convert(self, value, param, ctx):
         if value in ("run", "own"):
             return value
-        if found := re.fullmatch(r"(\d+)[x,](\d+)", value):
-            return int(found[1]), int(found[2])
+        found = re.fullmatch(r"(\d+)[x,](\d+)", value)
+        if found and min(size := (int(found[1]), int(found[2]))) >= 1:
+            return size
         self.fail(f"{value!r}: give run, own, or H W in pixels", param, ctx)
 
 
@@ -428,18 +463,21 @@ def predict(images, run_dir, out, size, overwrite, device) -> None:
     """Label IMAGES, files or folders: writes a label PNG, a coloured PNG and an overlay for each.
 
     Goes on past a file that cannot be read, and then ends with exit code 1. What the same command made before is made
-    again; it stops before the first if other files are in the way.
+    again, also by a run that was trained further; it stops before the first if other files are in the way.
     """
+    from segnet_lab.checkpoints import checksum
     from segnet_lab.devices import default_device
     from segnet_lab.optimization import optimize
     from segnet_lab.predictions import find_pictures, in_the_way, write_prediction
     from segnet_lab.runs import load_run
 
-    model = load_run(run_dir).model
+    model, place = load_run(run_dir).model, os.path.realpath(run_dir)
     about = {
         "run": "/".join(Path(run_dir).absolute().parts[-2:]),
+        "run_at": hashlib.sha256(os.fsencode(place)).hexdigest()[:16],  # tells it from others without telling a path
+        "weights": checksum(model.state_dict())[:16],
         "model": model.config.name,
-        "trained_on": _trained_on(model),
+        "trained_on": str(model.trained_on),
         "size": size,
         "classes": model.trained_on.class_names,
     }
@@ -450,7 +488,7 @@ def predict(images, run_dir, out, size, overwrite, device) -> None:
             f"{others[0]}{more} there already, of other making than by this command from this picture: "
             "give another --out, or --overwrite"
         )
-    click.echo(f"{run_dir}: {model.config.name}, trained on {_trained_on(model)}; {_sees(model, size)}")
+    click.echo(f"{run_dir}: {model.config.name}, trained on {model.trained_on}; {_sees(model, size)}")
     network = optimize(model.to(device or default_device()))
     bad = []
     for picture in pictures:
@@ -519,9 +557,11 @@ def data_check(name: str, root: str | None) -> None:
 @data.command("split")
 @click.argument("name", metavar="folder")
 @click.option("--root", type=FOLDER, required=True, help="The folder that holds card.yaml.")
-@click.option("--val", default=0.2, show_default=True, help="Share of the images that validates.")
-@click.option("--test", default=0.0, show_default=True, help="Share of the images that tests.")
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same lists.")
+@click.option("--val", type=SHARE, default=0.2, show_default=True, help="Share of the images that validates.")
+@click.option("--test", type=SHARE, default=0.0, show_default=True, help="Share of the images that tests.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same lists."
+)
 @click.option(
     "--by",
     default="image",
@@ -564,7 +604,7 @@ def bench(arguments: tuple) -> None:
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for a room's network."
 )
-@click.option("--port", default=8866, show_default=True, help="0 takes any free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8866, show_default=True, help="0 takes any free one.")
 @click.option("--runs", default="roadscenes", show_default=True, help="The set of runs that the widgets look into.")
 @click.option("--yes", is_flag=True, help="Open it to the network without asking.")
 @click.option("--stop", is_flag=True, help="Close what is open.")

@@ -13,18 +13,19 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import segnet_lab
 from segnet_lab.devices import autocast, compute_dtype
 from segnet_lab.models import EncoderDecoder, create_model
+from segnet_lab.models.weights import unwrap
 
 MB = 1e6  # bytes, as the paper counts: 29.4 million weights are its 117 MB
 
@@ -90,7 +91,7 @@ def costs(
     Raises
     ------
     ValueError
-        A size, batch or number of repeats below 1.
+        No network of this kit; a size, batch or number of repeats below 1.
     RuntimeError
         The fresh process failed, for instance for lack of memory.
 
@@ -144,6 +145,9 @@ def _costs(models, height, width, batch, repeats, precision, measure) -> list[Co
     for name, value in {"height": height, "width": width, "batch": batch, "repeats": repeats}.items():
         if value < 1:
             raise ValueError(f"{name}={value}: it has to be at least 1")
+    if isinstance(models, str | os.PathLike | nn.Module | Mapping):
+        raise ValueError(f"models={models!r:.60}: give a list of networks, such as [create_model('segnet_basic')]")
+    models = [unwrap(model, required=True) for model in models]
     if not models:
         raise ValueError("no models to compare: give a list of at least one")
     shape = (batch, 3, height, width)

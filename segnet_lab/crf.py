@@ -36,6 +36,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import softmax
 
 from segnet_lab._messages import unknown
+from segnet_lab.models.weights import unwrap
 from segnet_lab.progress import bar
 
 FILTERINGS = ("lattice", "exact")
@@ -165,9 +166,9 @@ class WithDenseCRF(torch.nn.Module):
 
     def __init__(self, network: torch.nn.Module, settings: DenseCRF | None = None):
         super().__init__()
-        self.network, self.settings = network, settings or DenseCRF()
-        self.num_classes = network.num_classes
-        self.trained_on = getattr(network, "trained_on", None)
+        self.network, self.settings = unwrap(network), settings or DenseCRF()
+        self.num_classes = self.network.num_classes
+        self.trained_on = getattr(self.network, "trained_on", None)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images (B, 3, H, W) of 0..1 -> log probabilities (B, K, H, W) after the CRF, float32."""

@@ -20,6 +20,7 @@ import pandas as pd
 from segnet_lab import batch, paper, results
 from segnet_lab.demo_page import show, write_demo_page
 from segnet_lab.folders import runs_dir
+from segnet_lab.places import held, is_set
 from segnet_lab.provenance import in_words
 from segnet_lab.runs import RunDirectory
 
@@ -59,12 +60,13 @@ def run_demo(epochs: int = EPOCHS, open_lab: bool = False, open_page: bool = Tru
     perform(trainings)
     print("Looking inside, comparing, showing", flush=True)
     perform(lessons)
-    table = results.scores_table(name)[list(results.SCORES)]
+    runs = lessons[0].parameters["runs"]
+    table = results.scores_table(runs)[list(results.SCORES)]
     notebooks = [task.output for task in (*lessons, *trainings)]
     folder = notebooks[0].parent
     lab = [sys.executable, "-m", "jupyterlab", str(folder)]
     command = " ".join([near(sys.executable), *lab[1:3], near(folder)])
-    page = write_demo_page(name, folder / "index.html", notebooks, command)
+    page = write_demo_page(runs, folder / "index.html", notebooks, command)
     shown = " (in your browser)" if open_page and show(page) else ""
     scored_on = in_words(trainings[0].run.scores()["val"]["on"])
     print(f"\n{summary(table)}\n\nOurs: {scored_on}")
@@ -84,7 +86,9 @@ def plan(name: str, epochs: int) -> tuple[list["Task"], list["Task"]]:
         output = folder / f"05_train-{network}.ipynb"
         trainings.append(Task(network, "05_train", given, output, run=RunDirectory(folder / network)))
     scores = [task.run.scores_file for task in trainings]
-    return trainings, [Task(lesson, lesson, {"runs": name}, folder / f"{lesson}.ipynb", scores) for lesson in LESSONS]
+    elsewhere = [found for found in held(name, is_set) if found.resolve() != folder]
+    runs = near(folder) if elsewhere else name
+    return trainings, [Task(lesson, lesson, {"runs": runs}, folder / f"{lesson}.ipynb", scores) for lesson in LESSONS]
 
 
 def summary(table: pd.DataFrame) -> str:

@@ -116,7 +116,10 @@ def images_for(run: Path, dataset: str = "", split: str = "val", root: str = "",
     """
     trained_on = TrainedOn.of_run(RunDirectory(run).about()["data"])
     if dataset in ("", trained_on.name):
-        return results.data_of(run, split, root=root or None, **options)
+        data = results.data_of(run, split, root=root or None, strict=not dataset, **options)
+        for said in results.beside_training(run, data) if split != "train" else []:
+            print(f"{data.called} {data.split}: {said}")
+        return data
     data = load_dataset(dataset, split, root=root or None, **{"size": trained_on.size} | options)
     check_classes(SimpleNamespace(num_classes=len(trained_on.class_names), trained_on=trained_on), data)
     print(f"{run.name} was trained on {trained_on.title}; what it is shown here is {data.title} ({dataset} {split})")

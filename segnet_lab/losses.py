@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from segnet_lab._messages import unknown
+from segnet_lab.data.base import as_dataset
 
 # The list in the authors' released solver files, CamVid classes 0..10. No formula tried gives it back;
 # the formulas below differ from it most at SignSymbol (9.64 against 3.8).
@@ -71,7 +72,13 @@ def count_classes(data) -> ClassCounts:
     -------
     ClassCounts
         Void is no class; its pixels count only towards the size of an image.
+
+    Raises
+    ------
+    ValueError
+        Something that is no data set.
     """
+    data = as_dataset(data, ("num_classes", "ignore_index"))
     k = data.num_classes
     pixels, present = torch.zeros(k, dtype=torch.int64), torch.zeros(k, dtype=torch.int64)
     for i in range(len(data)):

@@ -26,6 +26,7 @@ from segnet_lab.devices import autocast, compute_dtype, device_of
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.models.layers import ConvBN, Deconvolution
 from segnet_lab.models.network import check_image
+from segnet_lab.models.weights import unwrap
 from segnet_lab.modes import evaluating
 from segnet_lab.recipe import PRECISIONS
 from segnet_lab.streaming import check_decoders, logits_by_rows
@@ -56,11 +57,10 @@ def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool
 
     Raises
     ------
-    TypeError
-        `model` is no network of this kit, or is optimized already.
     ValueError
-        It is in training mode, has hooks (which would see other maps than they were made for), has weights that are
-        not float32, float64 or bfloat16, or `low_memory` does not know its decoder.
+        `model` is no network of this kit, is optimized already, is in training mode, has hooks (which would see other
+        maps than they were made for), has weights that are not float32, float64 or bfloat16, or `low_memory` does not
+        know its decoder.
 
     Examples
     --------
@@ -73,9 +73,8 @@ def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool
     if precision not in PRECISIONS:
         raise ValueError(unknown("precision", precision, PRECISIONS))
     if isinstance(model, OptimizedNetwork):
-        raise TypeError("this network is optimized already: optimize the one it was made from")
-    if not isinstance(model, EncoderDecoder):
-        raise TypeError(f"optimize takes a network from create_model, load_run or train, not {type(model).__name__}")
+        raise ValueError("this network is optimized already: optimize the one it was made from")
+    model = unwrap(model, required=True)
     if obstacle := _obstacle(model):
         raise ValueError(obstacle)
     weight = next(model.parameters())

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from segnet_lab.folders import runs_dir, shipped
-from segnet_lab.results import SCORES, find_runs
+from segnet_lab.places import every_run, find, is_run, name_of
+from segnet_lab.provenance import called
+from segnet_lab.results import SCORES, check_role, find_runs
 from segnet_lab.runs import RunDirectory
 
 
@@ -17,21 +18,22 @@ def runs_table(names: Iterable[str | os.PathLike] | None = None, split: str = "v
     Parameters
     ----------
     names : iterable of str or path, optional
-        Sets of runs, see `results.find_runs`, or run directories. None: all in `runs/` and in the kit's `results/`.
+        Sets of runs or single ones, by name or path, see `places`. None: all that are at hand.
     split : str
         Whose scores: "train", "val" or "test".
 
     Returns
     -------
     DataFrame
-        set, run, model, state (finished, unfinished, or damaged), epochs (done of how many), epoch (the selected one);
-        what was scored: data, split, part (which of its images, if not all), images, size, BF convention; and G, C,
-        mIoU, BF in percent. What there is none of is empty, or nan in a number's place.
+        set (what finds it, where its name alone means another), run, model, state (finished, unfinished, or damaged),
+        epochs (done of how many), epoch (the selected one); what was scored: data, split, part (which of its images, if
+        not all), images, size, BF convention; and G, C, mIoU, BF in percent. What there is none of is empty, or nan in
+        a number's place.
 
     Raises
     ------
     ValueError
-        There is no such set of runs; the message lists what there is.
+        There is no such set of runs, or no such split; the message lists what there is.
 
     Examples
     --------
@@ -40,11 +42,9 @@ def runs_table(names: Iterable[str | os.PathLike] | None = None, split: str = "v
                set     state epochs        data split  images    size
     ... roadscenes  finished  30/30  roadscenes   val      60  96x128
     """
-    if names is None:
-        runs = [run for root in (runs_dir(), shipped("results")) for run in (*_below(root, "*"), *_below(root, "*/*"))]
-    else:
-        runs = [run for name in names for run in _named(Path(name))]
-    table = pd.DataFrame([_row(run, split) for run in runs], columns=["set", "run", *_ABOUT, *SCORES])
+    check_role(split)
+    folders = every_run() if names is None else [run for name in names for run in _named(name)]
+    table = pd.DataFrame([_row(RunDirectory(run), split) for run in folders], columns=["set", "run", *_ABOUT, *SCORES])
     return table.astype({"epoch": "Int64", "images": "Int64"})
 
 
@@ -94,16 +94,21 @@ def _set_as_text(name: str, rows: pd.DataFrame) -> str:
     return f"{title}\n{table.to_string(index=False, float_format='{:.2f}'.format)}"
 
 
-def _below(root: Path, pattern: str) -> list[RunDirectory]:
-    return [RunDirectory(file.parent) for file in sorted(root.glob(f"{pattern}/run.json"))]
+def _named(name: str | os.PathLike) -> list[Path]:
+    folder = find(name)
+    if folder is not None and is_run(folder):
+        return [folder]
+    return [file.parent for file in sorted(find_runs(name).glob("*/run.json"))]
 
 
-def _named(name: Path) -> list[RunDirectory]:
-    return [RunDirectory(name)] if (name / "run.json").is_file() else _below(find_runs(str(name)), "*")
+def _set_name(folder: Path) -> str:
+    """What a folder is called; what finds it, where that name means another."""
+    meant = find(folder.name)
+    return folder.name if meant is None or meant.resolve() == folder.resolve() else name_of(folder)
 
 
 def _row(run: RunDirectory, split: str) -> dict:
-    row = {"set": run.path.absolute().parent.name, "run": run.path.name, "state": "damaged"}
+    row = {"set": _set_name(run.path.absolute().parent), "run": run.path.name, "state": "damaged"}
     text = dict.fromkeys(("model", "epochs", "data", "split", "part", "size", "convention"), "")
     try:
         about, scores = run.about(), run.scores()
@@ -111,7 +116,7 @@ def _row(run: RunDirectory, split: str) -> dict:
     except (ValueError, KeyError, OSError):
         return {**text, **row}
     scored = scores.get(split, {})
-    on = scored.get("on") or {"data": about["data"]["name"]}
+    on = scored.get("on") or {name: about["data"].get(key) for name, key in (("data", "name"), ("called", "called"))}
     return {
         **text,
         **row,
@@ -119,7 +124,8 @@ def _row(run: RunDirectory, split: str) -> dict:
         "state": "finished" if run.finished() else "unfinished",
         "epochs": f"{run.log_rows()}/{planned}",
         "epoch": scores.get("epoch"),
-        **{name: on[name] for name in ("data", "split", "part", "images", "convention") if on.get(name) is not None},
+        "data": called(on),
+        **{name: on[name] for name in ("split", "part", "images", "convention") if on.get(name) is not None},
         "size": "x".join(map(str, on.get("size") or [])),
         **{score: 100 * scored[score] for score in SCORES if score in scored},
     }

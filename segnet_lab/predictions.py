@@ -21,6 +21,7 @@ from segnet_lab.inference import predict
 
 KINDS = ("label", "colour", "overlay")
 STAMP = "segnet_lab"  # the name of the text in our PNGs that says what they are
+OF_EACH_TIME = ("weights", "pixels_sha256")  # in it, what may differ where the same command makes them again
 
 
 class Picture(NamedTuple):
@@ -88,7 +89,10 @@ def find_pictures(given: Iterable[str | os.PathLike], out: str | os.PathLike) ->
 
 
 def in_the_way(pictures: Iterable[Picture], about: dict) -> list[Path]:
-    """Outputs that are there already and are not what `write_prediction` made of the same picture with `about`."""
+    """Outputs that are there already and are not what `write_prediction` made of the same picture with `about`.
+
+    Of a run that was trained further, they may be: its "weights" are not compared.
+    """
     return [
         path
         for picture in pictures
@@ -203,13 +207,17 @@ def _stamp(about: dict, pixels: np.ndarray) -> PngInfo:
 def _is_stamped(path: Path, about: dict) -> bool:
     """Whether a PNG says `about` of itself, and its pixels are those that were written: nobody has painted in it."""
     said = made_of(path)
-    if said is None or {k: v for k, v in said.items() if k != "pixels_sha256"} != json.loads(json.dumps(about)):
+    if said is None or _compared(said) != _compared(json.loads(json.dumps(about))):
         return False
     try:
         with Image.open(path) as image:
             return said.get("pixels_sha256") == _checksum(np.asarray(image))
     except (OSError, SyntaxError):
         return False
+
+
+def _compared(about: dict) -> dict:
+    return {name: value for name, value in about.items() if name not in OF_EACH_TIME}
 
 
 def _checksum(pixels: np.ndarray) -> str:

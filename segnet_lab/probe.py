@@ -16,6 +16,7 @@ from segnet_lab._messages import unknown
 from segnet_lab.data.images import read_image
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.models.decoders import Bilinear, Decoder, Deconvolve, FixedIndices
+from segnet_lab.models.weights import unwrap
 from segnet_lab.modes import evaluating
 from segnet_lab.pooling import CORNERS, unpack
 
@@ -134,6 +135,7 @@ def measured_receptive_field(
     >>> field.height, field.width, field.gradient.shape
     (22, 22, torch.Size([32, 32]))
     """
+    model = unwrap(model, required=True)
     steps = _until(model, where)
     if image is None:
         image = _noise(receptive_field(model, where).size, max(step.stride for step in steps))
@@ -168,7 +170,7 @@ class _Step(NamedTuple):
 
 
 def _path(model: EncoderDecoder) -> Iterator[_Step]:
-    stride, entering = 1, {}
+    model, stride, entering = unwrap(model, required=True), 1, {}
     for number, stage in enumerate(model.stages, 1):
         entering[str(number)] = stride
         yield _Step(f"conv{number}", stride, _around(stage.convs))
@@ -329,7 +331,7 @@ def trace(model: EncoderDecoder, image) -> Trace:
 
     Raises
     ------
-    TypeError
+    ValueError
         `model` is no network of this kit: a name, for example.
 
     Examples
@@ -343,8 +345,7 @@ def trace(model: EncoderDecoder, image) -> Trace:
     >>> deepest.stage, tuple(deepest.upsampled.shape[1:]), bool(sparse <= 0.25)
     (4, (16, 6, 8), True)
     """
-    if not isinstance(model, EncoderDecoder):
-        raise TypeError(f"trace takes a network from create_model or load_run, not {model!r:.60}")
+    model = unwrap(model, required=True)
     with evaluating(model), torch.no_grad():
         recorded = _record(model, _batch(model, image))
     encoders = tuple(Encoded(*map(_to_cpu, e)) for e in recorded.encoders)

@@ -12,8 +12,8 @@ class TrainedOn:
 
     Attributes
     ----------
-    name, title : str
-        What `load_dataset` takes; what a person calls it.
+    name, title, called : str
+        What `load_dataset` takes; what a person calls it; its name and what tells it from others of that name.
     split : str
     images : int
     size : (H, W) or None
@@ -25,12 +25,17 @@ class TrainedOn:
 
     name: str
     title: str
+    called: str
     split: str
     images: int
     size: tuple[int, int] | None
     class_names: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     ignore_index: int
+
+    def __str__(self) -> str:
+        size = "at {}x{}".format(*self.size) if self.size else "of their own sizes"
+        return f"{self.title} {self.split}, {self.images} images {size}"
 
     @classmethod
     def of(cls, data) -> "TrainedOn":
@@ -44,6 +49,7 @@ class TrainedOn:
         return cls(
             name=about["name"],
             title=about.get("title", about["name"]),
+            called=about.get("called", about["name"]),
             split=about["split"],
             images=about["images"],
             size=size and tuple(size),
@@ -63,14 +69,15 @@ def describe_data(data) -> dict:
     Returns
     -------
     dict of plain values
-        name, title, split, images, size, options (`load_dataset(name, split, **options)` makes it again), part (what
-        it is called), fingerprint (of file names and label bytes; None if the data set has none), class_names, palette,
-        ignore_index.
+        name, title, called, split, images, size, options (`load_dataset(name, split, **options)` makes it again),
+        part (what it is called), fingerprint (of file names and labels; None if the data set has none), class_names,
+        palette, ignore_index.
     """
     size = getattr(data, "size", None)
     return {
         "name": data.name,
         "title": getattr(data, "title", data.name),
+        "called": getattr(data, "called", data.name),
         "split": data.split,
         "images": len(data),
         "size": size and list(size),
@@ -96,13 +103,14 @@ def scored_on(data, convention: str | Convention = "paper", tolerance: float = 0
     Returns
     -------
     dict
-        data, split, images, size ([H, W], or None for the files' own sizes), part (which images of the split, None for
-        all), convention, tolerance, fingerprint.
+        data, called (its name, and what tells it from others of that name), split, images, size ([H, W], or None for
+        the files' own sizes), part (which images of the split, None for all), convention, tolerance, fingerprint.
     """
     size = getattr(data, "size", None)
     named = next((name for name, rules in CONVENTIONS.items() if convention in (name, rules)), str(convention))
     return {
         "data": data.name,
+        "called": getattr(data, "called", data.name),
         "split": data.split,
         "images": len(data),
         "size": size and list(size),
@@ -125,7 +133,12 @@ def in_words(on: Mapping) -> str:
     tolerance = on["tolerance"]
     within = f"{100 * tolerance:g} % of the diagonal" if tolerance < 1 else f"{tolerance:g} pixels"
     images = "1 image" if on["images"] == 1 else f"{on['images'] or 'all'} images"
-    return f"{on['data']} {on['split']}{part}, {images} {size}; BF by convention {on['convention']!r} within {within}"
+    return f"{called(on)} {on['split']}{part}, {images} {size}; BF by convention {on['convention']!r} within {within}"
+
+
+def called(on: Mapping) -> str:
+    """What the data set of a score is called; scores of older versions have its name alone."""
+    return on.get("called") or on["data"]
 
 
 def check_classes(model, data) -> None:
@@ -142,10 +155,10 @@ def check_classes(model, data) -> None:
     ValueError
         Names the first class that differs and the way out.
     """
-    classes = getattr(model, "num_classes", data.num_classes)
+    classes, name = getattr(model, "num_classes", data.num_classes), getattr(data, "called", data.name)
     if classes != data.num_classes:
         raise ValueError(
-            f"the model has {classes} classes, {data.name} has {data.num_classes}: "
+            f"the model has {classes} classes, {name} has {data.num_classes}: "
             "create the model with num_classes=data.num_classes"
         )
     trained_on, names = getattr(model, "trained_on", None), getattr(data, "class_names", None)
@@ -153,7 +166,7 @@ def check_classes(model, data) -> None:
         ours, theirs = next(pair for pair in zip(trained_on.class_names, names, strict=True) if pair[0] != pair[1])
         number = trained_on.class_names.index(ours)
         raise ValueError(
-            f"the network was trained on {trained_on.name}, where class {number} is {ours!r}; in {data.name} it is "
+            f"the network was trained on {trained_on.called}, where class {number} was {ours!r}; in {name} it is "
             f"{theirs!r}. Give the data set it was trained on, or one with the same classes in the same order; to go "
             "on to other classes, train a new network with init="
         )

@@ -1,6 +1,7 @@
 """Runs as tables: what was measured, where it came from, and the paper's numbers beside it."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,50 +9,81 @@ import pandas as pd
 
 from segnet_lab._messages import unknown
 from segnet_lab.data import SegmentationDataset, load_dataset
-from segnet_lab.folders import runs_dir, shipped
+from segnet_lab.data.cards import SPLITS
 from segnet_lab.models import list_models
+from segnet_lab.places import find, find_run, is_set, looked, said, sets_at_hand
+from segnet_lab.provenance import TrainedOn, called
 from segnet_lab.runs import RunDirectory
 
 SCORES = ("G", "C", "mIoU", "BF")
+CLASS_SCORES = ("accuracy", "IoU", "BF")
 
 
-def find_runs(name: str) -> Path:
-    """The folder of a set of runs: one's own in `runs/`, else one that came with the kit in `results/`, else a path.
+class OtherImages(ValueError):
+    """Images or labels are no longer those that a run has on record."""
+
+
+def find_runs(name: str | os.PathLike) -> Path:
+    """The folder of a set of runs: a path, else one of one's own in `runs/`, else one of the kit's; see `places`.
 
     Raises
     ------
     ValueError
-        There is none; the message lists what there is.
+        There is none; the message lists what there is, and where it was looked for.
     """
-    for folder in (runs_dir() / name, shipped("results") / name, Path(name)):
-        if any(folder.glob("*/run.json")):
-            return folder
-    known = {file.parents[1].name for root in (runs_dir(), shipped("results")) for file in root.glob("*/*/run.json")}
-    raise ValueError(unknown("set of runs", name, sorted(known)))
+    folder = find(name, is_set)
+    if folder is None:
+        alone = f" {find(name)} is a run: give the set that holds it." if find(name) else ""
+        raise ValueError(f"{unknown('set of runs', str(name), sets_at_hand())}{looked(name)}.{alone}")
+    return folder
 
 
-def list_runs(name: str) -> dict[str, Path]:
-    """Run name -> run directory, networks in the paper's order, then by name."""
+def list_runs(name: str | os.PathLike) -> dict[str, Path]:
+    """Run name -> run directory, networks in the paper's order, then by name.
+
+    A folder whose run.json cannot be read as that of a run is left out, with a warning that names the file.
+
+    Raises
+    ------
+    ValueError
+        There is no such set, or none of its runs can be read.
+    """
     order = {model: number for number, model in enumerate(list_models())}
-    runs = [RunDirectory(file.parent) for file in find_runs(name).glob("*/run.json")]
-    runs.sort(key=lambda run: (order.get(run.about()["model"]["name"], len(order)), run.path.name))
-    return {run.path.name: run.path for run in runs}
+    folder, ranks, unread = find_runs(name), {}, []
+    for file in folder.glob("*/run.json"):
+        try:
+            model = RunDirectory(file.parent).about()["model"]["name"]
+        except (ValueError, KeyError, OSError) as error:
+            unread.append(f"{error}" if isinstance(error, ValueError) else f"{file} cannot be read ({error!r})")
+        else:
+            ranks[file.parent] = (order.get(model, len(order)), file.parent.name)
+    if not ranks:
+        raise ValueError(f"{said(name, folder)} holds no run that can be read: {'; '.join(sorted(unread))}")
+    for message in sorted(unread):
+        warnings.warn(f"left out: {message}", stacklevel=2)
+    return {run.name: run for run in sorted(ranks, key=ranks.get)}
 
 
 def data_of(
-    run: str | os.PathLike, split: str = "val", root: str | os.PathLike | None = None, **options
+    run: str | os.PathLike,
+    split: str = "val",
+    root: str | os.PathLike | None = None,
+    strict: bool = True,
+    **options,
 ) -> SegmentationDataset:
     """The images that a run was trained on, validated on, or another split of the same data set with the same options.
 
     Parameters
     ----------
-    run : path
-        A run directory, such as `list_runs(name)` gives.
+    run : path or name
+        A run directory, such as `list_runs(name)` gives, or the name of a run; see `places`.
     split : str
         "train": what it was trained on (only the part, if it was a part). "val": what selected its epoch; the split of
         that name if nothing did. Any other: that split of the data set.
     root : path, optional
         Where the data set lies now, if not where it lay when the run was made.
+    strict : bool
+        Refuse images that are not those on record. False takes what is there now; `beside_training` says what it is.
     **options
         Options of the data set to change, e.g. `size=(180, 240)`.
 
@@ -59,29 +91,109 @@ def data_of(
     ------
     FileNotFoundError
         There is no run, or its data are not at hand: says how to name their place.
+    OtherImages
+        The images or labels on record have changed since; for a split that the run never met: those it was trained on
+        have, so that nobody knows whether it has seen these.
     """
-    about = RunDirectory(run).about()["data"]
-    role, validation = split, about.get("validation")
-    if split == "train":
-        split, recorded = about["split"], about["options"]
-    elif split == "val" and isinstance(validation, dict):
-        about, split, recorded = validation, validation["split"], validation["options"]
-    elif split == "val" and validation:
-        split, recorded = validation, about["options"]
-    else:
-        recorded = {name: value for name, value in about["options"].items() if name != "part"}
-    options = {**recorded, **options} | ({} if root is None else {"root": root})
+    about = RunDirectory(find_run(run)).about()["data"]
+    data, recorded = _load(run, about, split, root, options)
+    if not strict or not about.get("fingerprint") or _changes_images(recorded, options):
+        return data
+    if recorded is None:
+        there = _training_set(run, about, root)
+        if there is not None and _differ(about, there):
+            never_met = f", so nobody knows whether it has seen those of {split!r}"
+            raise OtherImages(_other_images(run, "training", about, len(there), never_met))
+    elif _differ(recorded, data):
+        raise OtherImages(_other_images(run, split, recorded, len(data)))
+    return data
+
+
+def beside_training(run: str | os.PathLike, data: SegmentationDataset) -> list[str]:
+    """What a reader must know of images that a run is scored on, beside its score: one sentence each, often none.
+
+    Parameters
+    ----------
+    run : path
+    data : SegmentationDataset
+        Such as `data_of(run, split)` gives, or those of another data set.
+
+    Returns
+    -------
+    list of str
+        That it was trained on another data set; that some of the images are among those it was trained on, or that
+        nobody can tell.
+    """
+    about = RunDirectory(find_run(run)).about()["data"]
+    trained_on = TrainedOn.of_run(about)
+    said = [] if trained_on.called == data.called else [f"the network was trained on {trained_on}"]
+    if data.name != trained_on.name or not about.get("fingerprint"):
+        return said
+    roots = dict.fromkeys((None, data.options.get("root")))  # where the run says; or where these lie, if it was moved
+    sets = (_training_set(run, about, root) for root in roots)
+    there = next((found for found in sets if found is not None and not _differ(about, found)), None)
+    if there is not None:
+        shared = data.shared_with(there)
+        return [*said, f"it was trained on {shared} of these {len(data)} images"] if shared else said
+    if (about["validation"] or {}).get("fingerprint") == data.fingerprint():
+        return said
+    return [*said, "what it was trained on is not there as it was, so nobody knows whether it has seen these images"]
+
+
+def _load(run, about: dict, role: str, root, options: dict) -> tuple[SegmentationDataset, dict | None]:
+    """The images of a role, and what is on record of them: None if the run never met them."""
+    validation, met = about.get("validation"), None
+    name, split, kept = about["name"], role, about["options"]
+    if role == "train":
+        split, met = about["split"], about
+    elif role == "val" and isinstance(validation, dict):
+        name, split, kept, met = validation["name"], validation["split"], validation["options"], validation
+    elif role == "val" and validation:  # an older version noted the split alone
+        split, met = validation, {}
+    if met is None:
+        kept = {option: value for option, value in kept.items() if option != "part"}
+    asked = {**kept, **options} | ({} if root is None else {"root": root})
     try:
-        data = load_dataset(about["name"], split=split, **options)
+        data = load_dataset(name, split=split, **asked)
     except FileNotFoundError as error:
-        place = options.get("root")
+        place = asked.get("root")
         moved = place is not None and not Path(place).expanduser().is_dir()
         hint = ". Say where they are now with root= (--root on the command line, -p root in a lesson)" if moved else ""
-        where = f"the {role} images of run {run} ({about['name']})" + (" are not where they were" if moved else "")
+        where = f"the {role} images of run {run} ({name})" + (" are not where they were" if moved else "")
         raise FileNotFoundError(f"{where}: {error}{hint}") from None
-    if recorded.get("part") is not None:
-        data.part_name = about.get("part") or data.part_name  # "fold 2 of 5"
-    return data
+    except IndexError as error:  # a part, of a set that has fewer images now
+        raise OtherImages(_other_images(run, role, met or about, error)) from None
+    if kept.get("part") is not None and not _changes_images(met, options):
+        data.part_name = met.get("part") or data.part_name  # "fold 2 of 5"
+    return data, met
+
+
+def _changes_images(recorded: dict | None, options: dict) -> bool:
+    """Whether options ask for other images than those on record."""
+    kept = (recorded or {}).get("options", {})
+    return any(kept.get(name) != value for name, value in options.items() if name not in ("root", "size", "cache"))
+
+
+def _differ(recorded: dict, data: SegmentationDataset) -> bool:
+    return bool(recorded.get("fingerprint")) and recorded["fingerprint"] != data.fingerprint()
+
+
+def _other_images(run, role: str, recorded: dict, now: object, and_so: str = "") -> str:
+    now = f"{now} now" if isinstance(now, int) else now
+    return (
+        f"the {role} images of run {run} ({called({**recorded, 'data': recorded['name']})}) are no longer those on "
+        f"record: {recorded['images']} then, {now}, of other names or with other labels{and_so}. Put them back; or, to "
+        "take what is there now, name the data set: --data on the command line, -p dataset in a lesson, strict=False "
+        "in data_of"
+    )
+
+
+def _training_set(run, about: dict, root) -> SegmentationDataset | None:
+    """What a run was trained on, as it is there now; None if it is not."""
+    try:
+        return _load(run, about, "train", root, {})[0]
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def scores_table(name: str, split: str = "val") -> pd.DataFrame:
@@ -100,13 +212,18 @@ def scores_table(name: str, split: str = "val") -> pd.DataFrame:
         Indexed by run; model; data, split, images, size and BF convention that were scored; width, balancing, epochs,
         epoch (the selected one), minutes of training, and G, C, mIoU, BF in percent. A run without scores of that split
         is left out.
+
+    Raises
+    ------
+    ValueError
+        There is no such set, or no such split.
     """
     rows = {}
     for run, scores in _scored(name, split):
         about, on = run.about(), scores[split]["on"]
         rows[run.path.name] = {
             "model": about["model"]["name"],
-            "data": on["data"],
+            "data": called(on),
             "split": on["split"],
             "images": on["images"],
             "size": "x".join(map(str, on["size"])) if on["size"] else "",
@@ -123,6 +240,8 @@ def scores_table(name: str, split: str = "val") -> pd.DataFrame:
 
 def class_table(name: str, split: str = "val", score: str = "accuracy") -> pd.DataFrame:
     """Score of every class ("accuracy", "IoU" or "BF") in percent: a row a run, a column a class."""
+    if score not in CLASS_SCORES:
+        raise ValueError(unknown("score of a class", score, CLASS_SCORES))
     rows = {}
     for run, scores in _scored(name, split):
         values = [100 * v for v in scores[split][f"class_{score}"]]
@@ -130,7 +249,14 @@ def class_table(name: str, split: str = "val", score: str = "accuracy") -> pd.Da
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def check_role(split: str) -> None:
+    """Refuse what a run has no scores of, whatever it is: they are those of "train", "val" and "test"."""
+    if split not in SPLITS:
+        raise ValueError(unknown("split", split, SPLITS))
+
+
 def _scored(name: str, split: str) -> Iterator[tuple[RunDirectory, dict]]:
+    check_role(split)
     for folder in list_runs(name).values():
         run = RunDirectory(folder)
         if split in run.scores():

@@ -29,6 +29,7 @@ from segnet_lab.data.cards import load_card
 from segnet_lab.devices import compute_dtype, device_of
 from segnet_lab.files import write_json, write_text
 from segnet_lab.models import EncoderDecoder, create_model
+from segnet_lab.places import find_run
 from segnet_lab.provenance import TrainedOn, describe_data
 from segnet_lab.recipe import Recipe
 
@@ -56,12 +57,14 @@ class RunDirectory:
     # ------------------------------------------------------------------ what the run is
 
     def open(self, about: dict) -> None:
-        """Start the run, or go on with it if it is the same; another run's directory is refused.
+        """Start the run, or go on with it if it is the same; another run's directory is refused, and nothing is lost.
 
         A directory in which no epoch was finished yet belongs to nobody. More epochs than before are the same run,
-        made longer; the scores of the shorter one go.
+        made longer; fewer are, too, as long as no more are done.
         """
         if not self.begun():
+            if self.about_file.exists():
+                self.about()  # somebody else's run.json is not written over
             write_json(self.about_file, {**about, "environment": environment()})
             return
         if not self.about_file.exists():
@@ -75,14 +78,38 @@ class RunDirectory:
             raise ValueError(
                 f"{self.path} holds another run: {difference}. Give another run_dir, or delete that directory"
             )
-        if was["recipe"]["epochs"] < about["recipe"]["epochs"]:
+        self._check_epochs(was["recipe"], about["recipe"]["epochs"])
+
+    def _check_epochs(self, recipe: dict, epochs: int) -> None:
+        """Refuse fewer epochs than are done, and to go on without the state after the last of them."""
+        done = self.log_rows()
+        validated = self.finished() or done % recipe.get("evaluate_every", 1) == 0  # as the last epoch has to be
+        least = done if validated else done + 1
+        if epochs < least:
+            raise ValueError(
+                f"{self.path} has done {done} epochs already: give epochs={least} or more, or another run_dir"
+            )
+        if not self.finished_after(epochs) and (done or self.finished()) and not self.has_state():
+            selected = f"; init={self.path} starts from the weights that were selected" if self.best.exists() else ""
+            raise ValueError(
+                f"{self.path} cannot go on: its {done} epochs are on record, but {self.last.name}, the weights and "
+                f"momentum after the last of them, is not there. Train into another run_dir{selected}"
+            )
+
+    def set_epochs(self, epochs: int) -> None:
+        """Note that the run is to have so many epochs; the scores of a run of another number go.
+
+        Called when the first of its further epochs is about to be saved: until then the run is what it was.
+        """
+        about = self.about()
+        if about["recipe"]["epochs"] != epochs:
             self.scores_file.unlink(missing_ok=True)  # first, so that a longer run never counts as finished
-            write_json(self.about_file, {**was, "recipe": about["recipe"]})
+            write_json(self.about_file, {**about, "recipe": {**about["recipe"], "epochs": epochs}})
 
     def about(self) -> dict:
         """Model, data, recipe, start and environment of the run."""
         try:
-            return json.loads(self.about_file.read_text(encoding="utf-8"))
+            about = json.loads(self.about_file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(
                 f"{self.path} is no run directory: it has no run.json. Known: {', '.join(_runs_near(self.path))}"
@@ -91,6 +118,13 @@ class RunDirectory:
             raise ValueError(
                 f"{self.about_file} is damaged ({error}): restore it from a copy, or train into another run_dir"
             ) from None
+        parts = [about.get(part) if isinstance(about, dict) else None for part in ("model", "data", "recipe")]
+        if not all(isinstance(part, dict) for part in parts):
+            raise ValueError(
+                f"{self.about_file} is of other making: it does not say model, data and recipe of a run. "
+                "Give another run_dir, or remove that file"
+            )
+        return about
 
     def begun(self) -> bool:
         """Whether an epoch was finished here; of a run that was given away without weights, log and scores say so."""
@@ -99,8 +133,16 @@ class RunDirectory:
     def has_weights(self) -> bool:
         return any(file.exists() for file in (self.last, self.previous, self.best))
 
+    def has_state(self) -> bool:
+        """Whether there is something to go on from."""
+        return self.last.exists() or self.previous.exists()
+
     def finished(self) -> bool:
         return self.scores_file.exists()
+
+    def finished_after(self, epochs: int) -> bool:
+        """Whether the run is finished, with so many epochs."""
+        return self.finished() and self.about()["recipe"]["epochs"] == epochs
 
     def scores(self) -> dict:
         """Scores of the selected weights, by role ("train", "val", ...); {} while the run is not finished.
@@ -116,6 +158,11 @@ class RunDirectory:
             raise ValueError(
                 f"{self.scores_file} is damaged ({error}): delete it, and the same training scores its weights again"
             ) from None
+        if not isinstance(scores, dict) or "epoch" not in scores:
+            raise ValueError(
+                f"{self.scores_file} is damaged (it does not say of which epoch): delete it, and the same training "
+                "scores its weights again"
+            )
         for role in [role for role, entry in scores.items() if isinstance(entry, dict)]:
             if "on" not in scores[role]:
                 scores[role]["on"] = self._scored_on(role)
@@ -224,8 +271,8 @@ def load_run(run_dir: str | os.PathLike) -> Run:
 
     Parameters
     ----------
-    run_dir : path
-        A directory that `train` wrote.
+    run_dir : path or name
+        A directory that `train` wrote, or the name of a run, such as "roadscenes/segnet_basic"; see `places`.
 
     Returns
     -------
@@ -240,13 +287,13 @@ def load_run(run_dir: str | os.PathLike) -> Run:
     DamagedCheckpoint
         Neither the selected nor the last weights can be read.
     """
-    directory = RunDirectory(run_dir)
+    directory = RunDirectory(find_run(run_dir))
     about = directory.about()
     model = create_model(**about["model"])
     tensors, epoch = directory.load_selected()
     load_weights(model, tensors, directory.best)
     model.trained_on = TrainedOn.of_run(about["data"])
-    model.started_from = {"run": str(directory.path), "network": model.config.name, "epoch": epoch}
+    model.started_from = {"run": str(directory.path.absolute()), "network": model.config.name, "epoch": epoch}
     return Run(model.eval(), Recipe.from_dict(about["recipe"]), directory.scores())
 
 
@@ -299,6 +346,9 @@ def first_difference(was: dict, now: dict) -> str | None:
     for name, value in now["model"].items():
         if was["model"].get(name) != value:
             return f"its model has {name}={was['model'].get(name)!r}, this one {value!r}"
+    before, after = (_start_in_words(about["start"]) if "start" in about else None for about in (was, now))
+    if None not in (before, after) and before != after:
+        return f"it started from {before}, this one from {after}"
     if difference := _data_difference(was["data"], now["data"], "data"):
         return difference
     before, after = was["data"].get("validation"), now["data"]["validation"]
@@ -313,10 +363,18 @@ def first_difference(was: dict, now: dict) -> str | None:
         return difference
     settings = json.loads(json.dumps(asdict(Recipe.from_dict(was["recipe"]))))  # those it does not name have defaults
     for name, value in now["recipe"].items():
-        longer = name == "epochs" and settings[name] <= value and Recipe.from_dict(was["recipe"]).can_grow
-        if settings[name] != value and not longer:
+        if settings[name] != value and not (name == "epochs" and Recipe.from_dict(was["recipe"]).can_grow):
             return f"its recipe has {name}={settings[name]!r}, this one {value!r}"
     return None
+
+
+def _start_in_words(start: str | dict) -> str:
+    """What a training started from, as far as it tells one start from another: folders may have been moved."""
+    if isinstance(start, str):
+        return start
+    if "run" in start:
+        return f"the weights of {'/'.join(Path(start['run']).parts[-2:])}"
+    return f"ImageNet's weights, {Path(start['imagenet']).name}"
 
 
 def _data_difference(was: dict, now: dict, what: str) -> str | None:

@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -13,14 +14,14 @@ from torch import Tensor
 
 from segnet_lab import kernels
 from segnet_lab.data.augmentation import Augmented
-from segnet_lab.data.base import as_dataset
+from segnet_lab.data.base import SegmentationDataset, as_dataset
 from segnet_lab.data.checking import hurts
 from segnet_lab.devices import autocast, compute_dtype, default_device
 from segnet_lab.evaluation import batches, evaluate, refresh_batch_norm
 from segnet_lab.losses import class_weights, count_classes, cross_entropy
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.models.weights import init as init_weights
-from segnet_lab.models.weights import unwrap
+from segnet_lab.models.weights import named_start, unwrap
 from segnet_lab.progress import bar, headless
 from segnet_lab.provenance import TrainedOn, check_classes
 from segnet_lab.recipe import SPANS_ALL_EPOCHS, Recipe, parse_schedule
@@ -96,21 +97,26 @@ def train(
     Warns
     -----
     UserWarning
-        Labels from which little can be learnt (a class that never occurs, nothing but void), a validation set that
-        cannot be scored, or a run that goes on in another precision or with another number of threads.
+        Images that are in the training set and in the validation set; labels from which little can be learnt (a class
+        that never occurs, nothing but void); a validation set that cannot be scored; a run that goes on in another
+        precision or with another number of threads.
     """
     recipe = recipe or Recipe()
     network, data = unwrap(model, required=True), as_dataset(data)
     validation = data.with_split(validation) if isinstance(validation, str) else validation
     validation = None if validation is None else as_dataset(validation)
     _check(network, data, validation, recipe)
+    _say_what_is_shared(data, validation)
     run = RunDirectory(run_dir)
-    if init is not None and not run.begun():
+    if init is not None and run.begun():
+        network.started_from = named_start(init, network.config.name)  # to compare; its own weights are loaded below
+    elif init is not None:
         report = init_weights(network, init, class_names=data.class_names)
         if show_progress:
             print(report, flush=True)
     device = torch.device(device or default_device())
-    run.open(describe(network, data, validation, recipe, device))
+    about = describe(network, data, validation, recipe, device)
+    run.open({**about, "start": run.about().get("start", about["start"])} if _is_of(network, run) else about)
     network.trained_on = TrainedOn.of(data)
     training = _Training(model, network, data, validation, recipe, run, device, on_epoch)
     try:
@@ -140,7 +146,7 @@ class _Training:
 
     def go(self, show_progress: bool) -> pd.DataFrame:
         self._resume()
-        if not self.run.finished():
+        if not self.run.finished_after(self.recipe.epochs):
             if self.epoch:
                 self._compare_environment()
             self.weight = self._class_weights()
@@ -153,8 +159,12 @@ class _Training:
                         print(self._line(), flush=True) if headless() else progress.write(self._line())
                     if self.on_epoch:
                         self.on_epoch(dict(self.log[-1]))
+            self.run.set_epochs(self.recipe.epochs)
             self._finish()
-        load_weights(self.model, self.run.load_weights(), self.run.best)
+        tensors, epoch = self.run.load_selected()
+        load_weights(self.model, tensors, self.run.best)
+        run, network = str(self.run.path.absolute()), self.model.config.name
+        self.model.started_from = {"run": run, "network": network, "epoch": epoch}
         self.forward.eval()
         return self._history()
 
@@ -183,6 +193,7 @@ class _Training:
             progress.set_postfix(epoch=self.epoch, loss=f"{losses[-1] / len(images):.3f}", refresh=False)
         row = {"epoch": self.epoch, "iteration": self.epoch * math.ceil(len(self.data) / self.recipe.batch_size)}
         row["loss"] = sum(losses) / len(self.data)
+        self.run.set_epochs(self.recipe.epochs)
         if self.epoch % self.recipe.evaluate_every == 0 or self.epoch == self.recipe.epochs:
             row |= self._validate()
         _step_schedule(self.scheduler, row["loss"])
@@ -352,6 +363,24 @@ def _step_schedule(scheduler, loss: float) -> None:
         scheduler.step(loss)
     elif scheduler is not None:
         scheduler.step()
+
+
+def _say_what_is_shared(data, validation) -> None:
+    """Images that are trained on say nothing of others; scenes made here never meet unless they are meant to."""
+    if not all(isinstance(images, SegmentationDataset) for images in (data, validation)) or validation.made_here:
+        return
+    if shared := validation.shared_with(data):
+        warnings.warn(
+            f"{shared} of the {len(validation)} validation images ({validation.called} {validation.split}) are "
+            "trained on, too: their scores say nothing of images that the network has not seen",
+            stacklevel=3,
+        )
+
+
+def _is_of(model: EncoderDecoder, run: RunDirectory) -> bool:
+    """Whether a network came from this very run, with which it goes on."""
+    source = (model.started_from or {}).get("run")
+    return source is not None and run.begun() and Path(source).resolve() == run.path.resolve()
 
 
 def _check(model: EncoderDecoder, data, validation, recipe: Recipe) -> None:

@@ -15,6 +15,7 @@ from segnet_lab.data.images import read_image
 from segnet_lab.devices import autocast, compute_dtype
 from segnet_lab.models.imagenet import has_vgg16_encoder
 from segnet_lab.models.variants import NETWORKS
+from segnet_lab.models.weights import unwrap
 from segnet_lab.modes import evaluating
 
 SAMPLES_BASIC, SAMPLES_VGG16 = 8, 4  # as in the authors' files; reference [69] takes about 40
@@ -65,7 +66,7 @@ def predict_with_uncertainty(
     Raises
     ------
     ValueError
-        The model has no dropout that is on, or `samples` is below 1.
+        No network, or one without dropout that is on; `samples` below 1.
 
     Examples
     --------
@@ -128,6 +129,7 @@ def draw_samples(
     model: nn.Module, image, samples: int | None = None, seed: int = 0, *, precision: str = "auto"
 ) -> Iterator[Tensor]:
     """Softmax of one pass with dropout after another, (K, H, W) float64 on the CPU; see `predict_with_uncertainty`."""
+    model = unwrap(model)
     samples = _default_samples(model) if samples is None else samples
     if samples < 1:
         raise ValueError(f"samples={samples}: at least one pass is needed")

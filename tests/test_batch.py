@@ -156,6 +156,23 @@ def test_kernels_know_that_nobody_watches(notebook, tmp_path):
     assert printed(batch.run_notebook(notebook(cell), {}, tmp_path / "o.ipynb")) == "True\n"
 
 
+def test_a_kernel_finds_the_runs_that_were_checked(notebook, tmp_path, monkeypatch):
+    """Of sets of one name, here and among one's trainings, the check before and the kernel take the same."""
+    run = '{"model": {"name": "segnet_basic"}, "data": {}, "recipe": {}}'
+    for folder in ("here/runs/own/a", "kept/own/b", "kept/own/c"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "run.json").write_text(run)
+    monkeypatch.setenv("SEGNET_LAB_RUNS", "../kept")
+    monkeypatch.chdir(tmp_path / "here")
+    parameters = 'runs: str = "roadscenes"\nmodel: str = ""'
+    path = notebook("from segnet_lab.results import list_runs\nprint(*list_runs(runs))", parameters=parameters)
+    with pytest.raises(ValueError, match=r"unknown run of own 'b'\. Known: a$"):
+        batch.check_values(path, {"runs": "own", "model": "b"})
+    output = batch.run_notebook(path, {"runs": "own", "model": "a"})
+    assert printed(output) == "a\n"
+    assert output.resolve() == tmp_path / "kept" / "notebooks" / "lesson.ipynb"
+
+
 def test_a_failed_run_is_kept_and_named(notebook, tmp_path):
     with pytest.raises(NotebookFailed, match=r"(?s)lesson.ipynb failed.*ZeroDivisionError.*is in .*o\.ipynb"):
         batch.run_notebook(notebook("print('before')", "1 / 0", "print('after')"), {}, tmp_path / "o.ipynb")
@@ -340,6 +357,13 @@ def test_a_sweep_stays_in_its_folder_and_replaces_nothing_of_another(notebook, n
 def test_a_sweep_refuses_before_anything_runs(notebook, no_kernel, tmp_path, grid, message):
     with pytest.raises(ValueError, match=message):
         batch.sweep(notebook("1"), grid, tmp_path / "out")
+    assert no_kernel == []
+
+
+@pytest.mark.parametrize("jobs", [0, -1, "2", 1.5])
+def test_a_sweep_refuses_a_number_of_jobs_before_anything_runs(notebook, no_kernel, tmp_path, jobs):
+    with pytest.raises(ValueError, match=f"jobs={jobs!r}: give how many notebooks to run at a time"):
+        batch.sweep(notebook("1"), {"epochs": [1]}, tmp_path / "out", jobs)
     assert no_kernel == []
 
 

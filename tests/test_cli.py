@@ -5,18 +5,23 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import warnings
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 import segnet_lab as sl
+from segnet_lab import checkpoints, results
 from segnet_lab.cli import RECIPE_HELP, main
+from segnet_lab.predictions import made_of
 from segnet_lab.recipe import Recipe
 
 TRAIN = ["--size", "32", "48", "--width", "0.1", "--epochs", "1", "--batch-size", "4", "-D", "images", "6"]
@@ -143,6 +148,23 @@ assert "torch" not in sys.modules
         (["sweep", "05_train", "-g", "size", "48,64"], "semicolons"),
         (["data", "check", "camvide"], "unknown data set 'camvide'"),
         (["data", "split", "camvid", "--root", "x"], "only 'folder', images of your own"),
+        (["sweep", "05_train", "-g", "epochs", "1", "-j", "0"], "'--jobs': 0 is not in the range"),
+        (["demo", "--epochs", "0"], "'--epochs': 0 is not in the range"),
+        (["classroom", "--port", "70000"], "'--port': 70000 is not in the range"),
+        (["classroom", "--port", "-1"], "'--port': -1 is not in the range"),
+        (["data", "split", "folder", "--root", "x", "--val", "-0.1"], "'--val': -0.1 is not in the range"),
+        (["data", "split", "folder", "--root", "x", "--test", "1"], "'--test': 1.0 is not in the range"),
+        (["data", "split", "folder", "--root", "x", "--val", "nan"], "--val nan, --test 0.0: give shares"),
+        (["data", "split", "folder", "--root", "x", "--seed", "-1"], "'--seed': -1 is not in the range"),
+        (["train", "segnet_basic", "--run", "r", "--width", "0"], "'--width': 0.0 is not in the range"),
+        (["train", "segnet_basic", "--run", "r", "--width", "inf"], "--width inf: give a share"),
+        (["train", "segnet_basic", "--run", "r", "--dropout", "1"], "'--dropout': 1.0 is not in the range"),
+        (["train", "segnet_basic", "--run", "r", "--seed", "9" * 20], "--seed 99999999999999999999: give a whole"),
+        (
+            ["predict", "--run", "roadscenes/segnet_basic", "--out", "o", "--size", "0", "4", "x"],
+            "'0x4': give run, own",
+        ),
+        (["runs", "roadscenes", "--split", "nope"], "unknown split 'nope'. Known: train, val, test"),
         (["runs", "roadscene"], "unknown set of runs 'roadscene'. Did you mean 'roadscenes'"),
     ],
 )
@@ -152,6 +174,32 @@ def test_errors_are_one_line_and_show_the_way_out(arguments, message, tmp_path, 
     assert message in said
     assert "Traceback" not in said
     assert not list(tmp_path.iterdir()), "a refused command leaves nothing behind"
+
+
+def test_warnings_are_lines_in_the_words_of_the_command(monkeypatch):
+    def warns(*_):
+        for message in ("nothing of split=test:\n  give csv_file='x'", "another", "another", "a third"):
+            warnings.warn(message, stacklevel=1)
+        return pd.DataFrame()
+
+    def said(action, *arguments):
+        with warnings.catch_warnings(record=True) as as_python_shows_them:
+            warnings.simplefilter(action)
+            usual = warnings.showwarning
+            result = CliRunner().invoke(main, [*arguments, "runs"])
+            assert warnings.showwarning is usual
+        return result, len(as_python_shows_them)
+
+    monkeypatch.setattr("segnet_lab.overview.runs_table", warns)
+    lines = ["nothing of --split test: give --csv 'x'", "another", "a third"]
+    shown, others = said("default")
+    assert (shown.stderr.splitlines(), others) == ([f"warning: {line}" for line in lines], 0)
+    assert said("always")[0].stderr.count("warning: another\n") == 2
+    silent, others = said("ignore")
+    assert (silent.stderr, silent.stdout, others) == ("", shown.stdout, 0)
+    traced, others = said("default", "--traceback")
+    assert (traced.stderr, others) == ("", 3)
+    assert isinstance(said("error")[0].exception, UserWarning)
 
 
 def test_where_an_error_came_from_can_be_seen(monkeypatch):
@@ -316,7 +364,7 @@ def test_own_images_of_several_sizes_say_the_way_in_options(tmp_path):
 def test_evaluate_scores_the_runs_own_data(own):
     run = own / "runs" / "mine"
     said = segnet_lab("evaluate", "--run", run)
-    assert said.startswith("folder val, 2 images at 24x32; BF by convention 'paper'")
+    assert said.startswith("folder data val, 2 images at 24x32; BF by convention 'paper'")
     assert printed(said) == of_run(run, "val")
     assert printed(segnet_lab("evaluate", "--run", run, "--split", "train")) == of_run(run, "train")
 
@@ -343,16 +391,16 @@ def test_data_that_moved_are_asked_for_and_found_by_root(own, tmp_path):
 
 def test_another_data_set_is_scored_only_if_its_classes_are_the_networks(own, run_dir, tmp_path):
     said = segnet_lab("evaluate", "--run", own / "runs" / "mine", "--data", "roadscenes", fails=True)
-    assert "class 0 is 'a'; in roadscenes it is 'Sky'" in said  # eleven here, eleven there
+    assert "class 0 was 'a'; in roadscenes it is 'Sky'" in said  # eleven here, eleven there
     assert "G " not in said
     make_folder(tmp_path / "few", "abc")
     said = segnet_lab("evaluate", "--run", run_dir, "--data", "folder", "--root", tmp_path / "few", fails=True)
-    assert "11 classes, folder has 3" in said
+    assert "11 classes, folder few has 3" in said
     assert "num_classes=" not in said
     names = sl.load_dataset("roadscenes").class_names
     make_folder(tmp_path / "streets", names)
     said = segnet_lab("evaluate", "--run", run_dir, "--data", "folder", "--root", tmp_path / "streets")
-    assert said.startswith("folder val, 2 images at 32x48;")  # the run's size
+    assert said.startswith("folder streets val, 2 images at 32x48;")  # the run's size
     assert "trained on roadscenes train, 6 images at 32x48" in said
     data = sl.load_dataset("folder", "val", root=tmp_path / "streets", size=(32, 48))
     assert printed(said) == in_percent(sl.evaluate(sl.load_run(run_dir).model, data))
@@ -360,7 +408,7 @@ def test_another_data_set_is_scored_only_if_its_classes_are_the_networks(own, ru
 
 def test_options_of_the_data_set_can_be_changed(run_dir):
     said = segnet_lab("evaluate", "--run", run_dir, "-D", "images", "3", "-D", "seed", "4", "--size", "16", "24")
-    assert said.startswith("roadscenes val, 3 images at 16x24")
+    assert said.startswith("roadscenes (seed 4) val, 3 images at 16x24")
     data = sl.load_dataset("roadscenes", "val", images=3, seed=4, size=(16, 24))
     assert printed(said) == in_percent(sl.evaluate(sl.load_run(run_dir).model, data))
 
@@ -377,6 +425,8 @@ def test_evaluate_writes_all_scores_and_what_they_belong_to(run_dir, tmp_path):
 def test_a_run_by_its_name(run_dir, monkeypatch):
     monkeypatch.setenv("SEGNET_LAB_RUNS", str(run_dir.parent))
     assert segnet_lab("evaluate", "--run", "x") == segnet_lab("evaluate", "--run", run_dir)
+    monkeypatch.chdir(run_dir.parent.parent)
+    assert segnet_lab("evaluate", "--run", f"{run_dir.parent.name}/x") == segnet_lab("evaluate", "--run", run_dir)
     for shipped in ("roadscenes/segnet_basic", "results/roadscenes/segnet_basic"):
         said = segnet_lab("evaluate", "--run", shipped, "-D", "images", "1")
         assert said.startswith("roadscenes val, 1 image at 96x128")
@@ -480,6 +530,30 @@ def test_predict_never_replaces_what_it_did_not_make(run_dir, tmp_path):
     assert "a_label.png and 5 more are there already" in said
 
 
+def test_predict_tells_runs_apart_that_have_one_name(run_dir, tmp_path, monkeypatch):
+    pictures(tmp_path, a=(9, 9, 3))
+    one, other = (shutil.copytree(run_dir, tmp_path / place / "runs" / "m") for place in ("A1", "B1"))
+    command = ["predict", tmp_path / "a.png", "--out", tmp_path / "out", "--run"]
+    segnet_lab(*command, one)
+    before = (tmp_path / "out" / "a_label.png").read_bytes()
+    assert "a_label.png and 2 more are there already" in segnet_lab(*command, other, fails=True)
+    assert (tmp_path / "out" / "a_label.png").read_bytes() == before
+    assert str(tmp_path).encode() not in before  # which picture and run, but not where they lie
+    (tmp_path / "link").symlink_to(one.parent, target_is_directory=True)
+    segnet_lab(*command, tmp_path / "link" / ".." / "runs" / "m")
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(one.parent))
+    segnet_lab(*command, "m")  # the same by its name
+    weights = sl.load_run(one).model.state_dict()
+    weights["classifier.conv.bias"] += 1
+    note = checkpoints.read(one / "best.safetensors")[1]
+    checkpoints.write(one / "best.safetensors", weights, note)
+    segnet_lab(*command, one)  # trained further
+    said = made_of(tmp_path / "out" / "a_label.png")
+    assert said["weights"] == checkpoints.checksum(weights)[:16]
+    assert said["run"] == "runs/m"
+    segnet_lab(*command, other, "--overwrite")
+
+
 def test_the_network_is_made_ready_once_for_all_pictures(run_dir, tmp_path, monkeypatch):
     from segnet_lab import optimization
 
@@ -510,9 +584,9 @@ def test_predictions_are_label_maps_that_a_data_set_reads(own, tmp_path):
 def test_runs_of_a_set_alone_and_all(own, run_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("SEGNET_LAB_RUNS", str(own / "runs"))
     said = segnet_lab("runs", own / "runs", "--csv", tmp_path / "t.csv")
-    assert said.startswith("runs: finished, 1/1 epochs, folder val, 2 images at 24x32, BF by convention 'paper'")
+    assert said.startswith("runs: finished, 1/1 epochs, folder data val, 2 images at 24x32, BF by convention 'paper'")
     (row,) = csv.DictReader((tmp_path / "t.csv").read_text().splitlines())
-    assert (row["run"], row["data"], row["split"], row["size"]) == ("mine", "folder", "val", "24x32")
+    assert (row["run"], row["data"], row["split"], row["size"]) == ("mine", "folder data", "val", "24x32")
     assert {name: float(row[name]) for name in ("G", "C", "mIoU", "BF")} == of_run(own / "runs" / "mine", "val")
     both = segnet_lab("runs", "mine", run_dir)
     assert "24x32" in both
@@ -520,7 +594,44 @@ def test_runs_of_a_set_alone_and_all(own, run_dir, tmp_path, monkeypatch):
     everything = segnet_lab("runs")
     assert "mine" in everything
     assert "table1_median: finished, 20/20 epochs, camvid val, 101 images at 90x120" in everything
-    assert "folder train, 6 images" in segnet_lab("runs", "mine", "--split", "train")
+    assert "folder data train, 6 images" in segnet_lab("runs", "mine", "--split", "train")
+
+
+def test_commands_mean_the_same_run_by_its_name(run_dir, own, tmp_path, monkeypatch):
+    """`x` here was trained on roadscenes; `x` among one's trainings, in another place, on a folder."""
+    shutil.copytree(run_dir, tmp_path / "here" / "y" / "x")
+    shutil.copytree(own / "runs" / "mine", tmp_path / "kept" / "y" / "x")
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path / "kept"))
+    monkeypatch.chdir(tmp_path / "here")
+    Image.new("RGB", (9, 9)).save("a.png")
+    assert segnet_lab("evaluate", "--run", "y/x").startswith("roadscenes val")
+    said = segnet_lab("predict", "a.png", "--run", "y/x", "--out", "out")
+    assert said.startswith("y/x: segnet_basic, trained on roadscenes")
+    for name in ("y", "y/x"):
+        said = segnet_lab("runs", name)
+        assert said.startswith("y: finished, 1/1 epochs, roadscenes val, 6 images")
+        assert len(said.splitlines()) == 3
+    headings = [text.partition(": ")[0] for text in segnet_lab("runs").split("\n\n")]
+    assert headings[:2] == ["kept/y", "y"]
+    assert "24x32" in segnet_lab("runs", headings[0])
+    said = segnet_lab("train", "segnet_basic", "--run", "new", *TRAIN, "--init", "y/x")
+    assert said.startswith(f"y/x ({tmp_path / 'here' / 'y' / 'x'}) (segnet_basic, epoch 1)")
+    assert results.data_of("y/x").name == sl.load_run("y/x").model.trained_on.name == "roadscenes"
+    assert len(results.list_runs("y")) == 1
+    said = segnet_lab("weights")
+    assert re.search(r"segnet_basic +y +roadscenes", said)
+    assert re.search(r"segnet_basic +kept/y +folder", said)
+
+
+def test_what_is_not_there_says_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path / "kept"))
+    monkeypatch.chdir(tmp_path)
+    for command in (["runs", "own"], ["notebooks", "20", "-p", "runs", "own"], ["evaluate", "--run", "own/a"]):
+        said = segnet_lab(*command, fails=True)
+        assert f"looked in {tmp_path}, {tmp_path / 'runs'}, {tmp_path / 'kept'}, " in said
+        assert "roadscenes" in said
+    said = segnet_lab("evaluate", "--run", "roadscenes", fails=True)
+    assert re.search(r"roadscenes is a set of runs: name one of them, \S*roadscenes/bay", said)
 
 
 def test_lessons_are_copied_once(tmp_path):

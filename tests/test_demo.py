@@ -35,6 +35,15 @@ def test_every_lesson_takes_the_parameters_it_is_given(runs):
     assert not any(t.done() for t in trainings + lessons)
 
 
+def test_lessons_look_at_what_the_demo_trains(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("demo", "demo-3"):  # other sets of these names, where one stands
+        (tmp_path / folder / "x").mkdir(parents=True)
+        (tmp_path / folder / "x" / "run.json").write_text("{}")
+        assert {task.parameters["runs"] for task in demo.plan(folder, 3)[1]} == {f"runs{os.sep}{folder}"}
+    assert {task.parameters["runs"] for task in demo.plan("demo-4", 4)[1]} == {"demo-4"}
+
+
 def test_the_command_line_has_the_same_default():
     (epochs,) = (option for option in main.commands["demo"].params if option.name == "epochs")
     assert epochs.default == demo.EPOCHS

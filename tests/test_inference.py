@@ -12,9 +12,12 @@ from PIL import Image
 
 import segnet_lab as sl
 from segnet_lab import inference, tiles
+from segnet_lab.crf import WithDenseCRF
+from segnet_lab.figures import architecture
 from segnet_lab.inference import enlarge_labels, input_size, predict_logits
 from segnet_lab.metrics import SegmentationScores
 from segnet_lab.results import find_runs
+from tests.helpers import Squares
 
 
 class Bright(torch.nn.Module):
@@ -198,3 +201,48 @@ def test_logits_by_tiles(monkeypatch):
     monkeypatch.setattr(inference, "LARGE", 1)
     picture = halves(20, 2000)
     torch.testing.assert_close(predict_logits(Bright(), picture), Bright()(picture[None])[0])
+
+
+# ------------------------------------------------------------------------------------------------ other things
+
+
+SQUARES = Squares(2)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda given: sl.predict(given, SQUARES[0].image),
+        lambda given: predict_logits(given, SQUARES[0].image),
+        lambda given: sl.evaluate(given, SQUARES),
+        lambda given: sl.train(given, SQUARES, run_dir="never made"),
+        lambda given: sl.optimize(given),
+        lambda given: sl.predict_with_uncertainty(given, SQUARES[0].image),
+        lambda given: sl.costs(given, 8, 8, measure=False),
+        lambda given: sl.compare_costs([given], 8, 8, measure=False),
+        lambda given: sl.start_from(given, "roadscenes"),
+        lambda given: sl.load_imagenet(given),
+        lambda given: architecture.network(given),
+        lambda given: WithDenseCRF(given),
+    ],
+)
+def test_whatever_takes_a_network_takes_no_name(call):
+    with pytest.raises(ValueError, match=r"^'runs/m' is a name: give the network, load_run\('runs/m'\)\.model$"):
+        call("runs/m")
+    with pytest.raises(ValueError, match=r"^'segnet' is a name: give the network, create_model\('segnet'\)$"):
+        call("segnet")
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (SQUARES, "is a data set: give one of its images, data"),
+        (SQUARES[0], "is an image with its label: give the image alone, sample.image"),
+        (tuple(SQUARES[0]), "is a tuple: give a file"),
+        (None, "is a NoneType: give a file, a PIL image, an array or a tensor"),
+    ],
+)
+def test_what_is_no_image_says_which_may_be_meant(image, message):
+    for look in (sl.predict, sl.predict_with_uncertainty):
+        with pytest.raises(ValueError, match=message):
+            look(sl.create_model("bayesian_segnet_basic", width=0.1), image)

@@ -138,7 +138,7 @@ def test_scores_belong_to_something(own):
     table = scores_of("mine")
     assert list(table.index) == ["one", "two", "flat"]
     assert list(scores_of("mine", ["flat", "one"]).index) == ["flat", "one"]
-    line = "folder val, 2 images of their own sizes; BF by convention 'paper' within 0.75 % of the diagonal"
+    line = "folder shapes val, 2 images of their own sizes; BF by convention 'paper' within 0.75 % of the diagonal"
     assert scored_in_words("mine") == scored_in_words("mine", ["two"]) == line
     assert scored_in_words("mine", split="test") == "no scores of 'test'"
     with pytest.raises(ValueError, match=r"unknown run of mine 'three'"):
@@ -152,7 +152,7 @@ def test_scores_of_different_things_are_told_apart(own, tmp_path, monkeypatch):
     (tmp_path / "mixed" / "flat").rename(tmp_path / "mixed" / "gone")
     shutil.copytree(results.list_runs("camvid_90x120")["segnet_basic"], tmp_path / "mixed" / "streets")
     lines = scored_in_words(str(tmp_path / "mixed"), ["one", "two", "streets"]).splitlines()
-    assert lines[0].startswith("one, two: folder val, 2 images")
+    assert lines[0].startswith("one, two: folder shapes val, 2 images")
     assert lines[1].startswith("streets: camvid val, 101 images at 90x120")
 
 

@@ -150,9 +150,11 @@ def test_compiles():
 def test_refuses_what_it_cannot_do_right():
     with pytest.raises(ValueError, match=r"training mode.*model\.eval\(\)"):
         optimize(network("segnet_basic").train())
-    with pytest.raises(TypeError, match="optimized already"):
+    with pytest.raises(ValueError, match="optimized already"):
         optimize(optimize(network("segnet_basic")))
-    with pytest.raises(TypeError, match="from create_model, load_run or train, not Linear"):
+    with pytest.raises(ValueError, match=r"load_run\('runs/m'\)\.model"):
+        optimize("runs/m")
+    with pytest.raises(ValueError, match="from create_model or load_run, not Linear"):
         optimize(torch.nn.Linear(1, 1))
     with pytest.raises(ValueError, match=r"stages\.0\.convs\.0\.conv\.weight is torch\.float16"):
         optimize(network("segnet_basic").half())

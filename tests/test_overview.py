@@ -7,6 +7,7 @@ import pytest
 
 import segnet_lab as sl
 from segnet_lab.overview import as_text, runs_table
+from segnet_lab.results import class_table, scores_table
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,13 @@ def test_scores_of_another_split(folder):
     table = runs_table([folder / "a"], split="train")
     assert table[["split", "images"]].values.tolist() == [["train", 4]]
     assert runs_table([folder / "a"], split="test").G.isna().all()
+    for table in (lambda split: runs_table([folder / "a"], split), lambda split: scores_table("roadscenes", split)):
+        with pytest.raises(ValueError, match=r"unknown split 'vol'\. Did you mean 'val'\? Known: train, val, test"):
+            table("vol")
+    with pytest.raises(ValueError, match=r"unknown split 'nope'\. Known: train, val, test"):
+        class_table("roadscenes", "nope")
+    with pytest.raises(ValueError, match=r"unknown score of a class 'mIoU'\. Did you mean 'IoU'"):
+        class_table("roadscenes", score="mIoU")
 
 
 def test_all_runs_one_s_own_first(folder, monkeypatch):
@@ -55,6 +63,24 @@ def test_all_runs_one_s_own_first(folder, monkeypatch):
     assert list(runs_table().set.unique())[:2] == ["mine", "camvid_90x120"]
     monkeypatch.setenv("SEGNET_LAB_RUNS", str(folder))  # runs that lie in runs/ itself
     assert list(runs_table().run)[:3] == ["a", "b", "c"]
+
+
+def test_runs_here_are_listed_and_found_too(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path / "none"))
+    shutil.copytree(folder, tmp_path / "runs" / "own")
+    shutil.copytree(folder / "a", tmp_path / "here" / "a")
+    monkeypatch.chdir(tmp_path)
+    assert list(runs_table().set)[:5] == ["own", "own", "own", "here", "camvid_90x120"]
+    for name, rows in [("own", 3), ("runs/own", 3), ("own/a", 1), ("here", 1), ("here/a", 1)]:
+        assert len(runs_table([name])) == rows
+
+
+@pytest.mark.parametrize("text", ['{"project": "foo"}', "[]", "null"])
+def test_a_foreign_folder_is_called_damaged(folder, tmp_path, text):
+    shutil.copytree(folder / "a", tmp_path / "mine" / "a")
+    shutil.copytree(folder / "a", tmp_path / "mine" / "x")
+    (tmp_path / "mine" / "x" / "run.json").write_text(text)
+    assert runs_table([tmp_path / "mine"]).state.tolist() == ["finished", "damaged"]
 
 
 def test_what_all_have_in_common_stands_above(folder):

@@ -213,6 +213,13 @@ def test_what_another_run_size_or_picture_gave_is_in_the_way(pics):
     assert in_the_way([picture], ABOUT) == picture.outputs
 
 
+def test_what_the_run_gave_before_it_was_trained_further_is_not_in_the_way(pics):
+    (picture,) = labelled(pics("a.png"), about={**ABOUT, "weights": "00ff"})
+    assert made_of(picture.output("label"))["weights"] == "00ff"
+    assert in_the_way([picture], {**ABOUT, "weights": "11ee"}) == []
+    assert in_the_way([picture], {**ABOUT, "weights": "11ee", "run_at": "22dd"}) == picture.outputs
+
+
 def test_pictures_of_two_folders_one_after_the_other(pics):
     monday, tuesday = pics("mon/a.png", "tue/a.png")
     labelled([monday])

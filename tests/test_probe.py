@@ -252,9 +252,12 @@ def test_every_place_has_a_map(name):
         assert t.at(where).shape[-2:] == (64 // stride, 96 // stride)
 
 
-def test_trace_of_a_name_says_what_it_takes():
-    with pytest.raises(TypeError, match="takes a network from create_model or load_run, not 'segnet'"):
-        trace("segnet", torch.rand(3, 8, 8))
+def test_a_name_in_a_networks_place_says_what_to_give():
+    for look in (places, lambda model: receptive_field(model, "pool1"), lambda model: trace(model, image(8, 8))):
+        with pytest.raises(ValueError, match=r"'segnet' is a name: give the network, create_model\('segnet'\)"):
+            look("segnet")
+    with pytest.raises(ValueError, match="'runs/m' is a name"):
+        measured_receptive_field("runs/m", "pool1")
 
 
 def test_trace_leaves_no_hooks_and_puts_the_mode_back():

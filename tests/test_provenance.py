@@ -45,9 +45,9 @@ def test_classes_agree_by_name_not_by_number(wrap):
     data = scenes()
     names = list(data.class_names)
     names[3], names[4] = names[4], names[3]
-    for model in (trained_on(data, name="mine", class_names=tuple(names)),):
+    for model in (trained_on(data, called="mine", class_names=tuple(names)),):
         with pytest.raises(
-            ValueError, match="trained on mine, where class 3 is 'Pavement'; in roadscenes it is 'Road'"
+            ValueError, match="trained on mine, where class 3 was 'Pavement'; in roadscenes it is 'Road'"
         ):
             evaluate(wrap(model), data)
     assert evaluate(wrap(trained_on(data)), data)["G"] >= 0

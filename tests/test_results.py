@@ -14,6 +14,7 @@ SCORES = {"G": 0.5, "C": 0.4, "mIoU": 0.3, "BF": 0.2, "class_accuracy": [0.1, 0.
 def runs(tmp_path, monkeypatch):
     """A function that writes a run of the set "some"."""
     monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
 
     def write(name, model, scores=None, data="roadscenes", options=None):
         folder = tmp_path / "some" / name
@@ -56,8 +57,35 @@ def test_scores_of_every_class_in_percent(runs):
     assert results.class_table("some", score="IoU").loc["a"].to_dict() == {"Sky": 0, "Road": 60}
 
 
-def test_ones_own_runs_come_before_those_of_the_kit_and_a_path_will_do(runs, tmp_path):
+FOREIGN = ['{"project": "foo"}', "[]", "{", '{"model": {}, "data": {}, "recipe": {}}', '{"model": {"name": "segnet"}}']
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_of_good_runs_and_a_foreign_folder_the_good_ones_are_listed(runs, tmp_path, text):
+    runs("a", "segnet", {"epoch": 3, "val": SCORES})
+    runs("b", "segnet_basic", {"epoch": 3, "val": SCORES})
+    (tmp_path / "some" / "x").mkdir()
+    (tmp_path / "some" / "x" / "run.json").write_text(text)
+    for listed in (results.list_runs, results.scores_table, results.class_table):
+        with pytest.warns(UserWarning, match=r"^left out: .*x.run\.json"):
+            names = list(listed("some").T if hasattr(listed("some"), "T") else listed("some"))
+        assert names == ["b", "a"]
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_a_set_of_nothing_but_foreign_folders_is_refused(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some" / "x").mkdir(parents=True)
+    (tmp_path / "some" / "x" / "run.json").write_text(text)
+    for listed in (results.list_runs, results.scores_table):
+        with pytest.raises(ValueError, match=r"some holds no run that can be read: .*x.run\.json"):
+            listed("some")
+
+
+def test_ones_own_runs_come_before_those_of_the_kit_and_a_path_will_do(runs, tmp_path, monkeypatch):
     runs("a", "segnet")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     assert results.find_runs("some") == tmp_path / "some"
     assert results.find_runs(str(tmp_path / "some")) == tmp_path / "some"
     with pytest.raises(ValueError, match=r"unknown set of runs 'sume'\. Did you mean 'some'\?"):
@@ -71,6 +99,7 @@ def test_the_data_a_run_was_trained_on(runs):
     assert data.options == {"images": 5, "size": [32, 48], "seed": 3, "clutter": 0.0, "lighting": "day"}
     with pytest.raises(FileNotFoundError, match=r"no run\.json"):
         results.data_of(run.parent / "b")
+    assert results.data_of("some/a").options == data.options  # by its name
 
 
 def test_a_run_finds_its_part_its_validation_set_and_its_folder_again(tmp_path):

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -165,6 +166,53 @@ def test_refuses_the_directory_of_another_run(tmp_path):
         run(tmp_path, replace(RECIPE, learning_rate=0.01))
 
 
+@pytest.mark.parametrize("text", ['{"mine": 1}', "[]", '{"model": 1, "data": 2, "recipe": 3}', "cut sh"])
+def test_somebody_elses_run_json_is_not_written_over(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(ValueError, match=r"run\.json is (of other making|damaged)"):
+        run(tmp_path)
+    assert (tmp_path / "run.json").read_text() == text
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "3", '"epoch"'])
+def test_scores_that_are_none_are_damaged(tmp_path, text):
+    run(tmp_path)
+    (tmp_path / "scores.json").write_text(text)
+    with pytest.raises(ValueError, match=r"scores\.json is damaged .*delete it"):
+        load_run(tmp_path)
+
+
+def test_another_start_is_another_run(tmp_path):
+    model, _ = run(tmp_path / "a", replace(RECIPE, epochs=1))
+    assert model.started_from == {"run": str(tmp_path / "a"), "network": "segnet_basic", "epoch": 1}
+    run(tmp_path / "b", replace(RECIPE, epochs=1, learning_rate=0.02))
+    run(tmp_path / "from_a", init=tmp_path / "a")
+    half = tmp_path.name
+    for start, said in ((tmp_path / "b", f"the weights of {half}/b"), (None, "weights as drawn")):
+        with pytest.raises(ValueError, match=f"it started from the weights of {half}/a, this one from {said}"):
+            run(tmp_path / "from_a", init=start)
+    with pytest.raises(ValueError, match=f"it started from weights as drawn, this one from the weights of {half}/b"):
+        run(tmp_path / "a", replace(RECIPE, epochs=1), init=tmp_path / "b")
+    with pytest.raises(ValueError, match="it started from weights as drawn, this one from ImageNet's weights, vgg16"):
+        run(tmp_path / "a", replace(RECIPE, epochs=1), init="vgg16")
+    before = weights(load_run(tmp_path / "from_a").model)
+    for file in (tmp_path / "a").iterdir():
+        file.unlink()
+    again, _ = run(tmp_path / "from_a", init=tmp_path / "a")  # what it started from may be gone
+    assert torch.equal(weights(again), before)
+
+
+def test_a_network_goes_on_in_its_own_run_and_starts_another_from_there(tmp_path):
+    short = replace(RECIPE, epochs=2)
+    model, _ = run(tmp_path / "a", short)
+    run(tmp_path / "b", short, model=model)
+    assert RunDirectory(tmp_path / "b").about()["start"]["run"] == str(tmp_path / "a")
+    whole, _ = run(tmp_path / "whole")
+    again, _ = run(tmp_path / "a", RECIPE, model=load_run(tmp_path / "a").model)
+    assert torch.equal(weights(again), weights(whole))
+    assert RunDirectory(tmp_path / "a").about()["start"] == "weights as drawn"
+
+
 def test_a_first_start_that_failed_blocks_nothing(tmp_path):
     with pytest.raises(TrainingDiverged):
         run(tmp_path, replace(RECIPE, learning_rate=1e30))
@@ -200,7 +248,7 @@ def test_a_network_that_knows_other_classes_is_not_trained_on_as_if_they_were_th
         class_names = ("square", "ground")
 
     model, _ = run(tmp_path / "a")
-    with pytest.raises(ValueError, match=r"class 0 is 'ground'; in squares it is 'square'.*a new network with init="):
+    with pytest.raises(ValueError, match=r"class 0 was 'ground'; in squares it is 'square'.*a new network with init="):
         train(model, Swapped(7), RECIPE, tmp_path / "b", validation=None, show_progress=False)
     assert not (tmp_path / "b").exists()
 
@@ -285,14 +333,71 @@ def test_more_epochs_go_on_as_if_they_had_been_asked_for_at_first(tmp_path, sett
     assert RunDirectory(tmp_path / "longer").about()["recipe"]["epochs"] == 4
 
 
-def test_fewer_epochs_or_a_rate_that_spans_them_all_are_another_run(tmp_path):
+def test_fewer_epochs_than_are_done_or_a_rate_that_spans_them_all_are_refused(tmp_path):
     run(tmp_path / "a")
-    with pytest.raises(ValueError, match="its recipe has epochs=4, this one 3"):
+    with pytest.raises(ValueError, match="a has done 4 epochs already: give epochs=4 or more, or another run_dir"):
         run(tmp_path / "a", replace(RECIPE, epochs=3))
     falling = replace(RECIPE, epochs=2, schedule="PolynomialLR(power=0.9)")
     run(tmp_path / "b", falling)
     with pytest.raises(ValueError, match="its recipe has epochs=2, this one 4"):
         run(tmp_path / "b", replace(falling, epochs=4))
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_after(epochs):
+    def on_epoch(row):
+        if row["epoch"] == epochs:
+            raise Stop
+
+    return on_epoch
+
+
+@pytest.mark.parametrize(("every", "least"), [(1, 3), (2, 4)])
+def test_a_number_of_epochs_that_was_a_slip_can_be_taken_back(tmp_path, every, least):
+    recipe = replace(RECIPE, epochs=least, evaluate_every=every)
+    whole, _ = run(tmp_path / "whole", recipe)
+    run(tmp_path / "slip", replace(recipe, epochs=2))
+    with pytest.raises(Stop):
+        run(tmp_path / "slip", replace(recipe, epochs=5000), on_epoch=stop_after(3))
+    with pytest.raises(ValueError, match=f"has done 3 epochs already: give epochs={least} or more"):
+        run(tmp_path / "slip", replace(recipe, epochs=2))
+    again, _ = run(tmp_path / "slip", recipe)
+    assert torch.equal(weights(whole), weights(again))
+    assert load_run(tmp_path / "slip").scores == load_run(tmp_path / "whole").scores
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix != ".safetensors"}
+
+
+def test_a_longer_run_that_finishes_no_further_epoch_stays_what_it_was(tmp_path):
+    run(tmp_path, replace(RECIPE, epochs=2))
+    before = contents(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            network(), Interrupt(7, after=3), RECIPE, tmp_path, validation=Squares(3, split="val"), show_progress=False
+        )
+    assert contents(tmp_path) == before
+    assert RunDirectory(tmp_path).finished()
+
+
+@pytest.mark.parametrize("kept", ["best.safetensors", ""])
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_was_given_away_without_its_last_weights_is_never_begun_anew(tmp_path, kept, finished):
+    run(tmp_path)
+    for file in tmp_path.glob("*.safetensors"):
+        if file.name != kept:
+            file.unlink()
+    if not finished:
+        (tmp_path / "scores.json").unlink()
+    before = contents(tmp_path)
+    hint = rf"; init={re.escape(str(tmp_path))} starts from the weights that were selected" if kept else ""
+    with pytest.raises(ValueError, match=rf"cannot go on: its 4 epochs are on record, but last.*another run_dir{hint}"):
+        run(tmp_path, replace(RECIPE, epochs=5 if finished else 4))
+    assert contents(tmp_path) == before
 
 
 def test_stopped_while_being_made_longer_it_is_not_finished(tmp_path, monkeypatch):

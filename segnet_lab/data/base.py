@@ -2,7 +2,7 @@
 
 import hashlib
 import operator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import NamedTuple
 
@@ -49,6 +49,8 @@ class SegmentationDataset(Dataset):
     ----------
     name, title : str
         What `load_dataset` takes; what a person calls it.
+    called : str
+        The name, and what tells these images from others of that name: "folder my_images", "roadscenes (seed 3)".
     split : str
     size : (H, W) or None
     class_names : tuple of K str
@@ -103,23 +105,48 @@ class SegmentationDataset(Dataset):
         image, label = (torch.from_numpy(array) for array in pair)
         return Sample(image.to(torch.float32).div_(255), label.to(torch.int64))
 
+    @property
+    def called(self) -> str:
+        return self.name
+
     def label_bytes(self, i: int) -> bytes:
-        """What identifies the label of image `i` in `fingerprint`: its bytes as they are kept."""
+        """What stands for the label of image `i` in `fingerprint`: its class indices, row by row, before resizing."""
         return self.read(i)[1].tobytes()
 
     def fingerprint(self) -> str:
         """SHA-256 over the names and labels of all images, in order: two data sets of equal size that hold other
-        images, or the same with other labels, have different ones. A size to which images are resized does not count.
-        Like the images, it is read once.
+        images, or the same with other labels, have different ones.
+
+        Labels count by what they mean: files that are stored in another way, with the same classes, have the same
+        fingerprint; files whose card gives their values another class have another one. Neither the pixels of images
+        count, nor a size to which they are resized. It is computed once.
         """
         if self._fingerprint is None:
             digest = hashlib.sha256()
             for i in range(len(self)):
                 label = self.label_bytes(i)
-                digest.update(f"{self.file_name(i)}\0{len(label)}\0".encode())
+                digest.update(f"{stem(self.file_name(i))}\0{len(label)}\0".encode())
                 digest.update(label)
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
+
+    def shared_with(self, other: "SegmentationDataset") -> int:
+        """How many of these images another data set holds, too, by name and label.
+
+        Examples
+        --------
+        >>> from segnet_lab.data import load_dataset
+        >>> data = load_dataset("roadscenes", images=5, size=(24, 32))
+        >>> data.part([0, 1, 2]).shared_with(data.part([2, 3])), data.shared_with(data.with_split("val"))
+        (1, 0)
+        """
+        there = {}
+        for i in range(len(other)):
+            there.setdefault(stem(other.file_name(i)), []).append(i)
+        return sum(
+            any(self.label_bytes(i) == other.label_bytes(j) for j in there.get(stem(self.file_name(i)), ()))
+            for i in range(len(self))
+        )
 
     def raw(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Image uint8 (H, W, 3) and label uint8 (H, W) at the data set's own size, before any resizing."""
@@ -221,6 +248,10 @@ class Part(SegmentationDataset):
         self.name, self.data, self.numbers, self.made_here = data.name, data, numbers, data.made_here
         self.options, self._fingerprint = {**data.options, "part": numbers}, None
         self.part_name = name or f"{len(numbers)} of {len(data)}"
+
+    @property
+    def called(self):
+        return self.data.called
 
     def __len__(self):
         return len(self.numbers)
@@ -377,7 +408,7 @@ default_collate_fn_map[Sample] = collate  # torch's own place to teach DataLoade
 def stem(path: str | Path) -> str:
     """File name without folder and suffix; takes paths of any system.
 
-    >>> stem("/SegNet/CamVid/train/0001TP_006690.png"), stem("train\\\\a.b.png")
-    ('0001TP_006690', 'a.b')
+    >>> stem("/SegNet/CamVid/train/0001TP_006690.png"), stem("train\\\\a.b.png"), stem("roadscenes_0_12")
+    ('0001TP_006690', 'a.b', 'roadscenes_0_12')
     """
-    return str(path).replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
+    return PurePosixPath(str(path).replace("\\", "/")).stem

@@ -89,6 +89,10 @@ class Folder(FileDataset):
 
     name = "folder"
 
+    @property
+    def called(self):
+        return f"{self.name} {self.root.name}"
+
     @classmethod
     def find(cls, root):
         if root is None:

@@ -1,6 +1,7 @@
 """Data sets that this kit makes: nothing to download, free to give away, the same pixels on every machine."""
 
 from importlib import import_module
+from inspect import signature
 
 from segnet_lab.data.base import SegmentationDataset
 from segnet_lab.data.cards import load_card
@@ -30,10 +31,14 @@ class _Generated(SegmentationDataset):
         scene = import_module(f"segnet_lab.data.{self.name}").scene
         return scene(self.first + i, seed=self.seed, size=self.size, **self.scene_options)
 
-    def label_bytes(self, i):
-        return repr(
-            self.scene_options
-        ).encode()  # with the seed and the number in its name, all that a label is made of
+    @property
+    def called(self):
+        usual, asked = signature(type(self)).parameters, {"seed": self.seed, **self.scene_options}
+        others = [f"{name} {value}" for name, value in asked.items() if value != usual[name].default]
+        return f"{self.name} ({', '.join(others)})" if others else self.name
+
+    def label_bytes(self, i):  # with the seed and the number in its name, all that a label is made of
+        return repr(self.scene_options).encode()
 
     def file_name(self, i):
         return f"{self.name}_{self.seed}_{self.first + self._number(i):07d}"

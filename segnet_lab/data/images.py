@@ -114,7 +114,7 @@ def _unit(source, name="the image") -> np.ndarray:
         source = _array(source, name)
         form, pixels = "(H, W) or (1, 3 or 4, H, W)", np.moveaxis(source, 0, -1) if source.ndim == 3 else source
     else:
-        form, pixels = "(H, W) or (H, W, 1, 3 or 4)", np.asarray(source)
+        form, pixels = "(H, W) or (H, W, 1, 3 or 4)", _numbers(source, name)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or 0 in pixels.shape:
@@ -126,6 +126,21 @@ def _unit(source, name="the image") -> np.ndarray:
         alpha = x[..., 3:]
         x = x[..., :3] * alpha + (1 - alpha)
     return np.broadcast_to(x, (*x.shape[:2], 3))
+
+
+def _numbers(source, name) -> np.ndarray:
+    """What numpy makes of it; said otherwise where an image is meant that lies inside of it."""
+    if hasattr(source, "image") and hasattr(source, "label"):
+        raise ValueError(f"{name} is an image with its label: give the image alone, sample.image")
+    if hasattr(source, "num_classes") and hasattr(source, "__getitem__"):
+        raise ValueError(f"{name} is a data set: give one of its images, data[0].image")
+    try:
+        pixels = np.asarray(source)
+    except (ValueError, TypeError):  # a pair of tensors, for example
+        pixels = np.empty(0, object)
+    if pixels.dtype == object:
+        raise ValueError(f"{name} is a {type(source).__name__}: give a file, a PIL image, an array or a tensor")
+    return pixels
 
 
 def _array(x: Tensor, name) -> np.ndarray:

@@ -115,8 +115,7 @@ class FileDataset(SegmentationDataset):
         return read_rgb(self.files[i].image), self.read_label(self.files[i], self.card)
 
     def label_bytes(self, i):
-        """The label file of image `i` as it lies on disk."""
-        return self.files[self._number(i)].label.read_bytes()
+        return self.read_label(self.files[self._number(i)], self.card).tobytes()
 
     def file_name(self, i):
         return self.files[self._number(i)].image.name

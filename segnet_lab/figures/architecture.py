@@ -27,6 +27,7 @@ from segnet_lab.figures.style import (
 )
 from segnet_lab.models import EncoderDecoder, Remembered
 from segnet_lab.models.decoders import UpConcat
+from segnet_lab.models.weights import unwrap
 from segnet_lab.pooling import pooled_size
 from segnet_lab.probe import MeasuredField
 
@@ -117,6 +118,7 @@ def network(model: EncoderDecoder, height: int = 360, width: int = 480, image=No
     -------
     Figure
     """
+    model = unwrap(model, required=True)
     slabs, remembered = list(layers(model, height, width)), model.memory(height, width)
     scale = 1.7 / height  # inches a pixel
     lean, picture = LEAN * width * scale, 0.62 * width * scale

@@ -1,6 +1,8 @@
 """Networks: `create_model(name)` for any name in `list_models()`."""
 
+import math
 import os
+from numbers import Integral, Real
 
 import torch
 from torch import nn
@@ -49,7 +51,7 @@ def create_model(
     input_transform : str, optional
         "lrn", "lcn", "none" or "imagenet"; the default is the network's own.
     seed : int, optional
-        Draw the weights from this seed and leave torch's generator as it was.
+        Draw the weights from this seed, -2^63 to 2^64 - 1, and leave torch's generator as it was.
     weights : str or path, optional
         Trained weights, see `list_weights`: a set of runs in which one run has this network; "set/run"; or a run
         directory. Classes, width, dropout and input transform are then the run's.
@@ -63,7 +65,8 @@ def create_model(
     Raises
     ------
     ValueError
-        Unknown name, input transform or weights, a number out of range, or one that contradicts the weights.
+        Unknown name, input transform or weights, a number out of range or something that is none, or one that
+        contradicts the weights.
     FileNotFoundError
         The run has no weights.
 
@@ -77,6 +80,7 @@ def create_model(
     >>> create_model("segnet_basic", weights="roadscenes").trained_on.class_names[:3]
     ('Sky', 'Building', 'Pole')
     """
+    _check_types(name, num_classes, width, dropout, input_transform, seed, weights)
     if name not in NETWORKS:
         raise ValueError(unknown("model", name, NETWORKS))
     if weights is not None:
@@ -87,10 +91,10 @@ def create_model(
     row = NETWORKS[name]
     config = Config(
         name=name,
-        num_classes=11 if num_classes is None else num_classes,
-        width=1.0 if width is None else width,
-        dropout=row.dropout if dropout is None else dropout,
-        input_transform=input_transform or row.input_transform,
+        num_classes=11 if num_classes is None else int(num_classes),
+        width=1.0 if width is None else float(width),
+        dropout=row.dropout if dropout is None else float(dropout),
+        input_transform=row.input_transform if input_transform is None else input_transform,
     )
     _check(config)
     if seed is None:
@@ -152,12 +156,37 @@ def _build(row: Network, config: Config) -> EncoderDecoder:
     return EncoderDecoder(config, normalise, stages, neck, decoders, classifier, dropout_at)
 
 
+def _check_types(name, num_classes, width, dropout, input_transform, seed, weights) -> None:
+    if not isinstance(name, str):
+        raise ValueError(f"name is {_shown(name)}: give one of list_models(), such as 'segnet_basic'")
+    numbers = (
+        ("num_classes", num_classes, Integral, "a whole number of classes, such as data.num_classes"),
+        ("width", width, Real, "a share of the paper's channels above 0, such as 0.5"),
+        ("dropout", dropout, Real, "a probability in [0, 1)"),
+        ("seed", seed, Integral, "a whole number"),
+    )
+    for argument, value, kind, wanted in numbers:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+            raise ValueError(f"{argument}={_shown(value)}: give {wanted}")
+    if seed is not None and not -(2**63) <= seed < 2**64:
+        raise ValueError(f"seed={seed}: give a whole number from -2^63 to 2^64 - 1")
+    if input_transform is not None and not isinstance(input_transform, str):
+        raise ValueError(f"input_transform={_shown(input_transform)}: give one of {', '.join(INPUT_TRANSFORMS)}")
+    if weights is not None and not isinstance(weights, str | os.PathLike):
+        raise ValueError(f"weights={_shown(weights)}: give a set of runs, set/run or a run directory by its name")
+
+
+def _shown(value) -> str:
+    """A value as it was given; of what is longer than a line, its kind."""
+    return text if len(text := repr(value)) <= 60 and "\n" not in text else type(value).__name__
+
+
 def _check(config: Config) -> None:
     if config.num_classes < 1:
         raise ValueError(f"num_classes={config.num_classes}: a classifier needs at least one class")
-    if not config.width > 0:
-        raise ValueError(f"width={config.width}: give a share of the paper's channels above 0, such as 0.5")
+    if not 0 < config.width < math.inf:
+        raise ValueError(f"width={config.width:g}: give a share of the paper's channels above 0, such as 0.5")
     if not 0 <= config.dropout < 1:
-        raise ValueError(f"dropout={config.dropout}: give a probability in [0, 1)")
+        raise ValueError(f"dropout={config.dropout:g}: give a probability in [0, 1)")
     if config.input_transform not in INPUT_TRANSFORMS:
         raise ValueError(unknown("input transform", config.input_transform, INPUT_TRANSFORMS))

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from segnet_lab import checkpoints
 from segnet_lab._messages import unknown
-from segnet_lab.folders import runs_dir, shipped
 from segnet_lab.models.network import Config, EncoderDecoder
 from segnet_lab.models.variants import NETWORKS
+from segnet_lab.places import every_run, find, is_place, is_run, looked, name_of, said
 
 if TYPE_CHECKING:  # models are imported by what these import
     import pandas as pd
@@ -37,8 +37,9 @@ def unwrap(model: nn.Module, required: bool = False) -> nn.Module:
 
     Raises
     ------
-    TypeError
-        Only if `required`: no network of the kit, or one in a data-parallel wrapper. Says what to give instead.
+    ValueError
+        No module: a name, for example. If `required`, no network of the kit either, or one in a data-parallel wrapper.
+        Says what to give instead.
 
     Examples
     --------
@@ -47,13 +48,30 @@ def unwrap(model: nn.Module, required: bool = False) -> nn.Module:
     >>> unwrap(nn.DataParallel(model)) is model
     True
     """
+    if not isinstance(model, nn.Module):
+        raise ValueError(_no_network(model))
     while (inner := _inside(model)) is not None:
         if required and not hasattr(model, "_orig_mod"):
-            raise TypeError(f"{type(model).__name__} keeps a network to itself: give the network in it, model.module")
+            raise ValueError(f"{type(model).__name__} keeps a network to itself: give the network in it, model.module")
         model = inner
     if required and not isinstance(model, EncoderDecoder):
-        raise TypeError(f"what is needed is a network from create_model or load_run, not {type(model).__name__}")
+        raise ValueError(_no_network(model))
     return model
+
+
+def _no_network(given: object) -> str:
+    """What was given in a network's place, and the network that may have been meant."""
+    if isinstance(given, str | os.PathLike):
+        name, folder = os.fspath(given), find(given)
+        if name in NETWORKS:
+            way = f"create_model({name!r})"
+        elif folder and not is_run(folder):
+            way = f"create_model(network, weights={name!r})"
+        else:
+            way = f"load_run({name!r}).model"
+        return f"{name!r} is a name: give the network, {way}"
+    inside = ": give its model" if isinstance(getattr(given, "model", None), nn.Module) else ""
+    return f"what is needed is a network from create_model or load_run, not {type(given).__name__}{inside}"
 
 
 def _inside(model: nn.Module) -> nn.Module | None:
@@ -71,8 +89,8 @@ def list_weights() -> "pd.DataFrame":
     Returns
     -------
     DataFrame
-        One row per run that has weights, in `runs/` and among those that came with the kit, indexed by model: weights
-        (what to type), the data it was trained on, their number of classes and size; width; G, mIoU and BF of the
+        One row per run that has weights, in all `places` where names are looked for, indexed by model: weights (what to
+        type), the data it was trained on, their number of classes and size; width; G, mIoU and BF of the
         validation images in percent, which images those are, and the convention of BF. A run that is not finished has
         no scores yet: nan.
 
@@ -103,19 +121,14 @@ class Named(NamedTuple):
 def _named() -> Iterator[Named]:
     from segnet_lab.runs import RunDirectory
 
-    order, taken = list(NETWORKS), set()
-    for root in (runs_dir(), shipped("results")):
-        runs = [RunDirectory(file.parent) for depth in ("*", "*/*") for file in root.glob(f"{depth}/run.json")]
-        kept = [(run, network) for run in runs if (network := _network(run))]
-        kept.sort(key=lambda pair: (pair[0].path.parent, order.index(pair[1]), pair[0].path.name))
-        alike = Counter((run.path.parent, network) for run, network in kept)
-        for run, network in kept:
-            name = run.path.relative_to(root)
-            if alike[run.path.parent, network] == 1 and run.path.parent != root:
-                name = name.parent  # of the set
-            hidden = name.parts[0] in taken  # by a set of one's own
-            yield Named(network, str(run.path) if hidden else name.as_posix(), run)
-        taken |= {run.path.relative_to(root).parts[0] for run in runs}
+    runs = [(run, network) for run in map(RunDirectory, every_run()) if (network := _network(run))]
+    order, sets = list(NETWORKS), list(dict.fromkeys(run.path.parent for run, _ in runs))
+    runs.sort(key=lambda pair: (sets.index(pair[0].path.parent), order.index(pair[1]), pair[0].path.name))
+    alike = Counter((run.path.parent, network) for run, network in runs)
+    for run, network in runs:
+        folder = run.path.parent
+        by_set = alike[folder, network] == 1 and not is_place(folder) and not is_run(folder)
+        yield Named(network, name_of(folder if by_set else run.path), run)
 
 
 def _network(run: "RunDirectory") -> str | None:
@@ -136,7 +149,7 @@ def _row(named: Named) -> tuple:
     return (
         named.model,
         named.weights,
-        data.name,
+        data.called,
         len(data.class_names),
         "x".join(map(str, data.size or ())),
         about["model"]["width"],
@@ -152,7 +165,7 @@ def find_weights(source: str | os.PathLike, network: str) -> "RunDirectory":
     Parameters
     ----------
     source : str or path
-        One's own runs come before those of the kit, those before a path.
+        A path, a name among one's own runs, or one among the kit's, in this order; see `places`.
     network : str
         Of which a set has to hold one run; a run named by itself may have any.
 
@@ -171,34 +184,26 @@ def find_weights(source: str | os.PathLike, network: str) -> "RunDirectory":
     from segnet_lab.results import list_runs
     from segnet_lab.runs import RunDirectory
 
-    folder = _place(source)
+    folder = find(source)
     if folder is None:
-        raise ValueError(f"{unknown('weights', str(source), _names())}; or give a run directory")
+        raise ValueError(f"{unknown('weights', str(source), _names())}; or give a run directory{looked(source)}")
     if (folder / "run.json").is_file():
         return RunDirectory(folder)
-    runs = [RunDirectory(path) for path in list_runs(str(folder)).values()]
+    runs = [RunDirectory(path) for path in list_runs(folder).values()]
     of_network = [run for run in runs if run.about()["model"]["name"] == network]
     found = [run for run in of_network if run.has_weights()]
     if len(found) == 1:
         return found[0]
     with_weights = ", ".join(f"{source}/{run.path.name}" for run in found or runs if run.has_weights()) or "none"
+    named = said(source, folder)
     if found:
-        raise ValueError(f"{source} holds {len(found)} runs of {network} with weights: name one, {with_weights}")
+        raise ValueError(f"{named} holds {len(found)} runs of {network} with weights: name one, {with_weights}")
     if of_network:
         raise FileNotFoundError(
-            f"{source} has no weights of {network}, only what it scored. With weights: {with_weights}; "
+            f"{named} has no weights of {network}, only what it scored. With weights: {with_weights}; "
             f"or train it with the command in {of_network[0].about_file}"
         )
-    raise ValueError(f"{source} holds no run of {network}. With weights: {with_weights}")
-
-
-def _place(source: str | os.PathLike) -> Path | None:
-    """A run directory or the folder of a set."""
-    for root in (runs_dir(), shipped("results"), Path()):
-        folder = root / Path(source).expanduser()
-        if (folder / "run.json").is_file() or any(folder.glob("*/run.json")):
-            return folder
-    return None
+    raise ValueError(f"{named} holds no run of {network}. With weights: {with_weights}")
 
 
 def _names() -> list[str]:
@@ -210,21 +215,21 @@ def trained(name: str, weights: str | os.PathLike, asked: dict, seed: int | None
     from segnet_lab.runs import load_run
 
     run = find_weights(weights, name)
-    config = run.about()["model"]
+    config, named = run.about()["model"], said(weights, run.path)
     otherwise = (
         f"To start another network from it: start_from(model, {str(weights)!r}), or train(..., init={str(weights)!r})"
     )
     if config["name"] != name:
-        raise ValueError(f"{weights} are weights of {config['name']}, not of {name}. {otherwise}")
+        raise ValueError(f"{named} are weights of {config['name']}, not of {name}. {otherwise}")
     for option, value in asked.items():
         if value is not None and value != config[option]:
-            raise ValueError(f"{weights} has {option}={config[option]!r}, not {value!r}: leave it out. {otherwise}")
+            raise ValueError(f"{named} has {option}={config[option]!r}, not {value!r}: leave it out. {otherwise}")
     if seed is not None:
         raise ValueError(f"seed={seed}: nothing is drawn where weights are given ({weights}): leave one of them out")
     model = load_run(run.path).model
     model.started_from = {
         "weights": str(weights),
-        "run": str(run.path),
+        "run": str(run.path.absolute()),
         "network": name,
         "sha256": checkpoints.checksum(model.state_dict())[:16],
     }
@@ -239,7 +244,7 @@ class StartReport:
     """What `start_from` did; printing it says it part by part."""
 
     network: str
-    source: str  # as it was named
+    source: str  # as it was named; with its path, if two places hold that name
     source_network: str
     epoch: int
     loaded: tuple[str, ...]  # tensors that are the run's
@@ -325,7 +330,7 @@ def start_from(model: EncoderDecoder, run: str | os.PathLike, class_names: Seque
     partly = scored if len(common or ()) < model.num_classes else []
     report = StartReport(
         network=model.config.name,
-        source=str(run),
+        source=said(run, directory.path),
         source_network=source.name,
         epoch=epoch,
         loaded=tuple(name for name in taken if name not in partly),
@@ -336,7 +341,7 @@ def start_from(model: EncoderDecoder, run: str | os.PathLike, class_names: Seque
     )
     model.trained_on = None  # what the run learnt from is not what this network will
     model.started_from = {
-        "run": str(directory.path),
+        "run": str(directory.path.absolute()),
         "network": source.name,
         "epoch": epoch,
         "sha256": checkpoints.checksum(tensors)[:16],
@@ -437,6 +442,23 @@ def count_layers(layers: Iterable[str]) -> str:
     return ", ".join([f"{n} layer{'s' * (n > 1)} of {part}", *(f"{n} of {part}" for part, n in others)])
 
 
+def named_start(source: str | os.PathLike, network: str) -> dict:
+    """What `init` would start a network from, as far as its name tells; nothing is read, and it may be gone.
+
+    >>> named_start("imagenet", "segnet"), named_start("runs/gone", "segnet")
+    ({'imagenet': 'vgg16_bn'}, {'run': 'runs/gone'})
+    """
+    from segnet_lab.models.imagenet import URLS
+
+    if str(source) in ("imagenet", *URLS):
+        return {"imagenet": "vgg16_bn" if str(source) == "imagenet" else str(source)}
+    if Path(source).expanduser().is_file():
+        return {"imagenet": str(source)}
+    with suppress(ValueError, OSError):
+        return {"run": str(find_weights(source, network).path.absolute())}
+    return {"run": str(source)}
+
+
 def init(
     model: EncoderDecoder, source: str | os.PathLike, class_names: Sequence[str] | None = None
 ) -> "StartReport | ImageNetReport":
@@ -478,7 +500,7 @@ def init(
         return load_imagenet(model, path)
     if path.is_file():
         raise ValueError(f"{path} is a file of a run: give the run, {path.parent}")
-    if _place(source) is None:
+    if find(source) is None:
         known = unknown("start", str(source), ["imagenet", *URLS, *_names()])
-        raise ValueError(f"{known}; or give a run directory, or a file with the weights of VGG16")
+        raise ValueError(f"{known}; or give a run directory, or a file with the weights of VGG16{looked(source)}")
     return start_from(model, source, class_names)

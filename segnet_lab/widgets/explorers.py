@@ -9,8 +9,10 @@ what they were validated on, as their runs remember. What is wrong is said in th
 """
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
+from numbers import Integral
 
 import ipywidgets as w
 import numpy as np
@@ -18,20 +20,21 @@ import torch.nn.functional as F
 from PIL import Image
 
 from segnet_lab._messages import EXPECTED
+from segnet_lab.data.base import as_dataset
 from segnet_lab.data.images import read_image
 from segnet_lab.figures import balance, compared, inside
-from segnet_lab.figures.pictures import classes
 from segnet_lab.inference import input_size, predict
 from segnet_lab.losses import BALANCINGS, PUBLISHED_CAMVID_WEIGHTS, ClassCounts, class_weights, count_classes
 from segnet_lab.metrics import boundary_map
 from segnet_lab.metrics.matching import tolerance_pixels
 from segnet_lab.models import EncoderDecoder
+from segnet_lab.models.weights import unwrap
 from segnet_lab.probe import places, trace
 from segnet_lab.progress import headless
 from segnet_lab.provenance import check_classes
 from segnet_lab.uncertainty import draw_samples, summarise
 from segnet_lab.widgets.explorer import Explorer
-from segnet_lab.widgets.networks import Networks
+from segnet_lab.widgets.networks import SHOWN, Networks, with_images
 from segnet_lab.widgets.picker import ImagePicker
 
 PAPERS_TOLERANCE = 0.0075  # of the diagonal
@@ -79,8 +82,9 @@ def explore_sparse_maps(model: EncoderDecoder, image) -> Explorer:
     Raises
     ------
     ValueError
-        The network has no decoder.
+        No network of the kit, or one that has no decoder.
     """
+    model = unwrap(model, required=True)
     found = trace(model, _as_seen_by(model, image))
     stages = [d.stage for d in found.decoders]
     if not stages:
@@ -96,7 +100,19 @@ def explore_sparse_maps(model: EncoderDecoder, image) -> Explorer:
 
 @_said_in_the_widget
 def explore_receptive_field(model: EncoderDecoder, image) -> Explorer:
-    """Click a pixel: what of the image can it see, and what does it look at?"""
+    """Click a pixel: what of the image can it see, and what does it look at?
+
+    Parameters
+    ----------
+    model : EncoderDecoder
+    image : path, PIL image, array or Tensor
+
+    Raises
+    ------
+    ValueError
+        No network of the kit, or no image.
+    """
+    model = unwrap(model, required=True)
     image, names = _as_seen_by(model, image), places(model)
     deepest = next((name for name in reversed(names) if name.startswith("pool")), names[-1])  # 106 in the paper
     controls = {"where": w.Dropdown(options=names, value=deepest, description="pixel of")}
@@ -116,7 +132,13 @@ def explore_uncertainty(model: EncoderDecoder, image, data, most: int = 12) -> E
         Names and colours of the classes.
     most : int
         Samples that can be had.
+
+    Raises
+    ------
+    ValueError
+        No network, one without dropout, no image, or a data set of other classes.
     """
+    model, data, most = unwrap(model), as_dataset(data, SHOWN), _at_least_one("most", most)
     check_classes(model, data)
     image = _as_seen_by(model, image)
     drawn = list(draw_samples(model, image, most))
@@ -146,9 +168,14 @@ def explore_predictions(runs="roadscenes", data=None, images: int = 24) -> Explo
         The default is the validation split of the runs.
     images : int
         How many of its images to sort.
+
+    Raises
+    ------
+    ValueError
+        Neither the name of a set nor networks, as `Networks` says; no images to look at.
     """
-    networks = Networks(runs, data)
-    images = min(images, len(networks.data))
+    networks, images = Networks(runs, data), _at_least_one("images", images)
+    images = min(images, len(with_images(networks.data)))
     controls = {
         "sort_by": w.Dropdown(options=list(networks.models), description="worst of"),
         "score": w.Dropdown(options=["mIoU", "BF", "G", "C"], description="by"),
@@ -174,12 +201,17 @@ def explore_decoders(runs="roadscenes", data=None) -> Explorer:
     runs : str or dict
     data : SegmentationDataset, optional
         The default is the validation split of the runs.
+
+    Raises
+    ------
+    ValueError
+        Neither the name of a set nor networks, as `Networks` says; no images to look at.
     """
     networks = Networks(runs, data)
-    names = list(networks.models)
+    names, count = list(networks.models), len(with_images(networks.data))
     a = "segnet_basic" if "segnet_basic" in names else names[0]
     controls = {
-        "number": w.IntSlider(max=len(networks.data) - 1, description="image"),
+        "number": w.IntSlider(max=count - 1, description="image"),
         "a": w.Dropdown(options=names, value=a, description="A"),
         "b": w.Dropdown(options=names, value=next((b for b in names if b != a), a), description="B"),
     }
@@ -202,6 +234,11 @@ def explore_own_image(runs="roadscenes", data=None) -> Explorer:
     runs : str or dict
     data : SegmentationDataset, optional
         Names and colours of the classes, and the picture that is there at the beginning: its first image.
+
+    Raises
+    ------
+    ValueError
+        Neither the name of a set nor networks, as `Networks` says.
     """
     networks, picker = Networks(runs, data), ImagePicker()
     start, name = _first_image(networks)
@@ -233,7 +270,7 @@ def _first_image(networks: Networks) -> tuple[Image.Image, str]:
     """What is there before a picture was chosen, and its name."""
     try:
         return Image.fromarray(networks.data.raw(0)[0]), "an image of the data set"
-    except (ValueError, OSError):
+    except (ValueError, OSError, IndexError):  # not at hand, or there is none
         networks.classes  # noqa: B018  (an error that a picture of one's own does not cure)
         return Image.new("RGB", (networks.size() or (96, 128))[::-1], "grey"), "no picture yet: choose one"
 
@@ -243,6 +280,12 @@ def _of_area(picture: Image.Image, height: int, width: int) -> Image.Image:
     scale = math.sqrt(height * width / (picture.height * picture.width))
     size = [max(1, round(n * scale)) for n in picture.size]
     return picture.convert("RGB").resize(size, Image.Resampling.BILINEAR, reducing_gap=3)
+
+
+def _at_least_one(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name}={value!r}: give a whole number of at least 1")
+    return int(value)
 
 
 def _as_seen_by(model: EncoderDecoder, image):
@@ -268,10 +311,24 @@ def explore_boundary_f1(target, data, predictions: Mapping | None = None) -> Exp
     data : SegmentationDataset
     predictions : dict, name -> (H, W), optional
         Shown before three made-up ones on which mIoU and BF disagree.
+
+    Raises
+    ------
+    ValueError
+        No label map, labels that are no classes of the data, a truth that is void everywhere, or a prediction of
+        another size.
     """
-    target = np.asarray(target)
-    classes("truth", target, data)  # refuses labels that are no classes
-    examples = {**(predictions or {}), **compared.made_up_predictions(target, data.ignore_index)}
+    data = as_dataset(data, SHOWN)
+    target = _label_map("target", target, data)
+    predictions = {} if predictions is None else predictions
+    if not isinstance(predictions, Mapping):
+        raise ValueError(f"predictions: give them by name, {{name: label map}}, not {type(predictions).__name__}")
+    given = {str(name): _label_map(name, label, data) for name, label in predictions.items()}
+    for name, label in given.items():
+        if label.shape != target.shape:
+            sizes = "{}x{}, the truth has {}x{}".format(*label.shape, *target.shape)
+            raise ValueError(f"{name} has {sizes}: give predictions of the same image")
+    examples = {**given, **compared.made_up_predictions(target, data.ignore_index)}
     present = [c for c in np.unique(target).tolist() if c != data.ignore_index]
     if not present:
         raise ValueError("the truth is void everywhere, so it has no boundary: take another image")
@@ -291,6 +348,29 @@ def explore_boundary_f1(target, data, predictions: Mapping | None = None) -> Exp
     return Explorer(draw, controls, chooses=False)
 
 
+def _label_map(name: str, given, data) -> np.ndarray:
+    """(H, W) integers, each a class of the data or void."""
+    if isinstance(given, str | os.PathLike):
+        raise ValueError(f"{name} is a name, {str(given)!r}: give a label map, such as data[0].label")
+    try:
+        label = np.asarray(None if hasattr(given, "num_classes") or hasattr(given, "label") else given)
+    except (ValueError, TypeError):  # a pair of tensors, for example
+        label = np.asarray(None)
+    if label.dtype == object:
+        raise ValueError(f"{name} is a {type(given).__name__}: give a label map, such as data[0].label")
+    if label.ndim != 2 or not label.size or label.dtype.kind not in "iub":
+        raise ValueError(
+            f"{name} holds {label.dtype} of shape {label.shape}: give (H, W) integers, such as data[0].label"
+        )
+    wrong = np.setdiff1d(label, [*range(data.num_classes), data.ignore_index])
+    if wrong.size:
+        raise ValueError(
+            f"{name} holds label {wrong[0]}, {data.name} has classes 0..{data.num_classes - 1} and void "
+            f"{data.ignore_index}: give labels of the same classes"
+        )
+    return label.astype(np.int64)
+
+
 @_said_in_the_widget
 def explore_class_balance(data, counts: ClassCounts | None = None) -> Explorer:
     """A dial for the weight of each class: how much of the loss does it get? (Section 3.2)
@@ -300,8 +380,18 @@ def explore_class_balance(data, counts: ClassCounts | None = None) -> Explorer:
     data : SegmentationDataset
     counts : ClassCounts, optional
         Of the data set; counted if not given.
+
+    Raises
+    ------
+    ValueError
+        No data set, one without images, or counts of other classes.
     """
-    counts = counts or count_classes(data)
+    data = with_images(as_dataset(data, SHOWN))
+    counts = count_classes(data) if counts is None else counts
+    if not isinstance(counts, ClassCounts):
+        raise ValueError(f"counts is a {type(counts).__name__}: give count_classes(data), or leave it out")
+    if len(counts.pixels) != data.num_classes:
+        raise ValueError(f"counts of {len(counts.pixels)} classes, {data.name} has {data.num_classes}: leave them out")
     names = [name for name in BALANCINGS if name != "published" or data.num_classes == len(PUBLISHED_CAMVID_WEIGHTS)]
     presets = {name: _weights(name, data, counts) for name in ["natural", *names]}
     dialled = {name: [10 ** (STEP * round(np.log10(w) / STEP)) for w in weights] for name, weights in presets.items()}

@@ -1,5 +1,6 @@
 """The trained networks that explorers look into."""
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from types import SimpleNamespace
@@ -8,12 +9,16 @@ import numpy as np
 from torch import nn
 
 from segnet_lab.data import load_dataset
+from segnet_lab.data.base import as_dataset
 from segnet_lab.figures import compared
 from segnet_lab.inference import predict
+from segnet_lab.models.weights import unwrap
 from segnet_lab.optimization import OptimizedNetwork, fast_form
 from segnet_lab.provenance import TrainedOn, check_classes
 from segnet_lab.results import data_of, list_runs
 from segnet_lab.runs import RunDirectory, load_run
+
+SHOWN = ("name", "split", "num_classes", "class_names", "palette", "ignore_index")  # what explorers ask of a data set
 
 
 class Networks:
@@ -26,10 +31,16 @@ class Networks:
     data : SegmentationDataset, optional
         The default is what the epochs of the runs were selected on: of a dict, what its first network knows that it was
         trained on.
+
+    Raises
+    ------
+    ValueError
+        Neither a name nor networks, an empty dict, or something that is no data set.
     """
 
     def __init__(self, runs, data=None):
-        self._runs, self._given, self._said, self._fast = runs, data, {}, {}
+        self._runs, self._given = _by_name(runs), None if data is None else as_dataset(data, SHOWN)
+        self._said, self._fast = {}, {}
 
     @cached_property
     def models(self) -> dict[str, nn.Module]:
@@ -38,12 +49,10 @@ class Networks:
         Raises
         ------
         ValueError
-            No such set of runs, none of it came with weights, an empty dict, or networks of different classes.
+            No such set of runs, none of it came with weights, or networks of different classes.
         """
         if isinstance(self._runs, Mapping):
-            if not self._runs:
-                raise ValueError("no networks to look into: give at least one, as {name: network}")
-            models = dict(self._runs)
+            models = self._runs
         else:
             models = {name: load_run(path).model for name, path in self._with_weights.items()}
         _check_alike(models)
@@ -153,6 +162,36 @@ class Networks:
         """Numbers of the first `count` images, from the lowest score of a network to the highest."""
         scores = {i: self.judged(name, i).scores[score] for i in range(min(count, len(self.data)))}
         return sorted(scores, key=lambda i: np.nan_to_num(scores[i], nan=2.0))  # an image without a score comes last
+
+
+def _by_name(runs) -> str | os.PathLike | dict[str, nn.Module]:
+    """The name of a set, or networks by name."""
+    if isinstance(runs, str | os.PathLike):
+        return runs
+    if not isinstance(runs, Mapping):
+        raise ValueError(f"give the name of a set of runs, or {{name: network}}, not {type(runs).__name__}")
+    if not runs:
+        raise ValueError("no networks to look into: give at least one, as {name: network}")
+    networks = {}
+    for name, model in runs.items():
+        try:
+            networks[str(name)] = unwrap(model)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return networks
+
+
+def with_images(data):
+    """A data set that holds something to look at.
+
+    Raises
+    ------
+    ValueError
+        It is empty.
+    """
+    if not len(data):
+        raise ValueError(f"{data.name} ({data.split}) holds no images, so there is nothing to look at")
+    return data
 
 
 def _record(model) -> TrainedOn | None:

@@ -1,5 +1,6 @@
 """Parts and folds of a data set, what tells two data sets apart, and what is taken for a data set."""
 
+import re
 from itertools import chain
 
 import numpy as np
@@ -93,6 +94,45 @@ def test_the_fingerprint_sees_names_labels_and_order_not_the_size_or_the_place(f
     assert data.part([0, 1]).fingerprint() != data.part([0, 3]).fingerprint()  # equal labels, other names
     Image.fromarray(np.ones((8, 10), np.uint8)).save(elsewhere / "labels" / "a0.png")
     assert load_dataset("folder", root=elsewhere).fingerprint() != same
+
+
+def test_the_fingerprint_sees_what_labels_mean_not_how_they_are_stored(folder):
+    def fingerprint():
+        return load_dataset("folder", root=folder).fingerprint()
+
+    same = fingerprint()
+    for i in range(6):
+        label = Image.open(folder / "labels" / f"a{i}.png")
+        image = Image.open(folder / "images" / f"a{i}.png")
+        colours = Image.fromarray(np.array([[9, 9, 9], [255, 128, 0]], np.uint8)[np.asarray(label)])
+        colours.save(folder / "labels" / f"a{i}.png")  # the same classes, in colour
+        image.save(folder / "images" / f"a{i}.webp", lossless=True)
+        (folder / "images" / f"a{i}.png").unlink()
+    assert fingerprint() == same
+    exchanged = "classes: [{Ground: [255, 128, 0]}, {Cat: [9, 9, 9]}]"
+    (folder / "card.yaml").write_text(re.sub("classes: .*", exchanged, CARD))
+    assert fingerprint() != same  # of the same files
+
+
+def test_numbers_that_mean_other_classes_are_other_labels(folder):
+    same = load_dataset("folder", root=folder).fingerprint()
+    with (folder / "card.yaml").open("a") as card:
+        card.write("ids: {0: Cat, 1: Ground}\n")
+    assert load_dataset("folder", root=folder).fingerprint() != same
+
+
+def test_images_are_told_apart_by_name_and_label(folder):
+    data = load_dataset("folder", root=folder)
+    assert data.part([0, 1, 2]).shared_with(data.part([2, 1, 5])) == 2
+    Image.fromarray(np.full((8, 10), 1, np.uint8)).save(folder / "labels" / "a2.png")
+    assert load_dataset("folder", root=folder).part([2]).shared_with(data.part([3])) == 0
+    assert scenes().shared_with(scenes(seed=1)) == 0
+
+
+def test_what_tells_a_set_from_others_of_its_name(folder):
+    assert load_dataset("folder", root=folder).called == f"folder {folder.name}"
+    assert scenes().called == "roadscenes"
+    assert scenes(3, seed=2, lighting="dusk").part([0]).called == "roadscenes (seed 2, lighting dusk)"
 
 
 def test_the_fingerprint_reads_each_label_once(folder, monkeypatch):

@@ -1,5 +1,8 @@
 """Sizes of the networks: exact counts worked out by hand, and what each must remember."""
 
+import re
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -64,6 +67,40 @@ def test_segnet_decoder_channels():
     channels = [[conv.conv.out_channels for conv in d.convs] for d in decoders.values()]
     assert channels == [[512, 512, 512], [512, 512, 256], [256, 256, 128], [128, 64], [64]]
     assert create_model("segnet").classifier.conv.kernel_size == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": ["segnet"]}, "name is ['segnet']: give one of list_models()"),
+        ({"name": torch.nn.Conv2d(3, 2, 1)}, "name is Conv2d(3, 2, "),
+        ({"num_classes": "3"}, "num_classes='3': give a whole number"),
+        ({"num_classes": 3.5}, "num_classes=3.5: give a whole number"),
+        ({"num_classes": True}, "num_classes=True: give a whole number"),
+        ({"num_classes": 0}, "num_classes=0: a classifier needs at least one class"),
+        ({"width": "0.5"}, "width='0.5': give a share of the paper's channels above 0"),
+        ({"width": float("inf")}, "width=inf: give a share"),
+        ({"width": float("nan")}, "width=nan: give a share"),
+        ({"dropout": "0.5"}, "dropout='0.5': give a probability"),
+        ({"dropout": float("nan")}, "dropout=nan: give a probability"),
+        ({"seed": "1"}, "seed='1': give a whole number"),
+        ({"seed": 1.5}, "seed=1.5: give a whole number"),
+        ({"seed": 2**64}, f"seed={2**64}: give a whole number from -2^63 to 2^64 - 1"),
+        ({"input_transform": ["lrn"]}, "input_transform=['lrn']: give one of lrn, "),
+        ({"input_transform": ""}, "unknown input transform ''"),
+        ({"weights": 5}, "weights=5: give a set of runs, set/run or a run directory"),
+        ({"weights": "roadscenes", "num_classes": "11"}, "num_classes='11': give a whole number"),
+    ],
+)
+def test_arguments_of_another_kind_are_named(arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        create_model(**{"name": "segnet_basic", **arguments})
+
+
+def test_numbers_of_numpy_are_plain_in_the_config():
+    config = create_model("segnet_basic", np.int64(3), width=np.float32(0.125), dropout=np.float64(0.5), seed=0).config
+    assert [type(value) for value in (config.num_classes, config.width, config.dropout)] == [int, float, float]
+    assert (config.num_classes, config.width, config.dropout) == (3, 0.125, 0.5)
 
 
 def test_width_scales_all_but_the_classes():

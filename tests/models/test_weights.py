@@ -1,7 +1,10 @@
 """Weights by name, in plain PyTorch, and starting from a run: tiny runs made here, and those of the kit."""
 
 import json
+import re
 from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -34,6 +37,8 @@ class Named(Squares):
 def runs(tmp_path, monkeypatch):
     """One's own runs, empty; `runs("set/run", ...)` makes one as a training leaves it after an epoch."""
     monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path))
+    (tmp_path / "desk" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "desk" / "deep")  # which holds no runs
 
     def make(name, network="segnet_basic", classes=("ground", "square"), weights=True, scores=None, **options):
         model = create_model(network, len(classes), **{"width": 0.05, "seed": 3, **options})
@@ -128,7 +133,51 @@ def test_ones_own_set_hides_the_kits_of_the_same_name(runs):
     for model, row in table.iterrows():
         assert create_model(model, weights=row.weights).trained_on.name == row.data
     assert table.loc["fcn_basic"].weights.tolist()[0] == "roadscenes"
-    assert str(shipped("results") / "roadscenes" / "segnet_basic") in table.weights.tolist()
+    assert "results/roadscenes" in table.weights.tolist()
+
+
+def test_of_two_runs_of_a_name_all_take_that_of_the_path_and_say_so(runs, tmp_path):
+    here, kept = runs("desk/deep/y/src", "fcn_basic", seed=1), runs("y/src")
+    assert same(load_run("y/src").model, here)
+    assert same(create_model("fcn_basic", weights="y/src"), here)
+    assert same(create_model("fcn_basic", weights="y"), here)
+    assert create_model("fcn_basic", weights="y").started_from["run"] == str(here.path)
+    model = fresh("fcn_basic")
+    said = str(init(model, "y/src", ["ground", "square"]))
+    assert same(model, here)
+    assert model.started_from["run"] == load_run("y/src").model.started_from["run"] == str(here.path)
+    assert said.startswith(f"y/src ({here.path}) (fcn_basic, epoch 7) -> fcn_basic")
+    with pytest.raises(ValueError, match=rf"^y/src \({here.path}\) are weights of fcn_basic, not of segnet_basic"):
+        create_model("segnet_basic", weights="y/src")
+    with pytest.raises(ValueError, match=rf"^y \({here.path.parent}\) holds no run of segnet_basic"):
+        create_model("segnet_basic", weights="y")
+    assert same(create_model("segnet_basic", weights=kept.path), kept)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_every_name_in_the_list_finds_that_run(runs, again):
+    """In all places, with runs of one name in two of them, and with two runs of one network in a set."""
+    names = ["y/src", "y/other", "alone", "roadscenes/segnet_basic", "two/a", "two/b", "mixed/a"]
+    own = [runs(f"{place}{name}") for place in ("", "desk/deep/runs/", "desk/deep/")[again:] for name in names]
+    runs("mixed/b", "fcn_basic")
+    table = list_weights()
+    assert len(table) == len(own) + 1 + len(SHIPPED)
+    found = [find_weights(row.weights, network).path.resolve() for network, row in table.iterrows()]
+    assert len(set(found)) == len(found)
+    assert {run.path for run in own} | set(SHIPPED) < set(found)
+
+
+def test_a_foreign_folder_beside_the_runs(runs, tmp_path):
+    run = runs("mine/a")
+    (tmp_path / "mine" / "x").mkdir()
+    (tmp_path / "mine" / "x" / "run.json").write_text('{"project": "foo"}')
+    (tmp_path / "mine" / "x" / "best.safetensors").touch()
+    assert list_weights().weights.iloc[0] == "mine"
+    with pytest.warns(UserWarning, match=r"^left out: .*x.run\.json"):
+        assert same(create_model("segnet_basic", weights="mine"), run)
+    for take in (load_run, lambda name: create_model("segnet_basic", weights=name), lambda name: init(fresh(), name)):
+        with pytest.raises(ValueError, match=r"x.run\.json is of other making"):
+            take("mine/x")
 
 
 def test_the_list_leaves_out_what_has_no_weights_and_what_is_damaged(runs):
@@ -145,7 +194,8 @@ def test_the_list_leaves_out_what_has_no_weights_and_what_is_damaged(runs):
 
 def test_the_empty_list_has_its_columns(tmp_path, monkeypatch):
     monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path))
-    monkeypatch.setattr("segnet_lab.models.weights.shipped", lambda name: tmp_path)
+    monkeypatch.setattr("segnet_lab.places.shipped", lambda name: tmp_path)
+    monkeypatch.chdir(tmp_path)
     assert list_weights().empty
     assert list_weights().columns[0] == "weights"
 
@@ -474,14 +524,32 @@ def test_unwrap_finds_the_network():
         (torch.nn.Conv2d(3, 2, 1), "a network from create_model or load_run, not Conv2d"),
         (torch.nn.DataParallel(fresh()), "DataParallel .*give the network in it, model.module"),
         (torch.compile(torch.nn.Conv2d(3, 2, 1), backend="eager"), "not Conv2d"),
-        ("segnet", "not str"),
     ],
 )
 def test_what_cannot_be_saved_as_one_network_is_refused(model, message):
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises(ValueError, match=message):
         unwrap(model, required=True)
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises(ValueError, match=message):
         start_from(model, "roadscenes")
+
+
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("segnet", "'segnet' is a name: give the network, create_model('segnet')"),
+        ("roadscenes", "give the network, create_model(network, weights='roadscenes')"),
+        ("roadscenes/segnet_basic", "give the network, load_run('roadscenes/segnet_basic').model"),
+        (Path("runs/m"), "'runs/m' is a name: give the network, load_run('runs/m').model"),
+        ([fresh()], "from create_model or load_run, not list"),
+        (SimpleNamespace(model=fresh()), "not SimpleNamespace: give its model"),
+        (EncoderDecoder, "not type"),
+        (None, "not NoneType"),
+    ],
+)
+def test_what_is_no_network_says_which_may_be_meant(given, message, required):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        unwrap(given, required)
 
 
 def test_a_compiled_network_starts_too(runs):

@@ -87,7 +87,7 @@ def test_from_twelve_images_to_lesson_20_in_eight_commands(desk):
     run("data split folder --root ROOT", ROOT=images)
     run(f"train segnet_basic --run RUN --data folder --root ROOT {RECIPE}", RUN=first, ROOT=images)
     said = run("evaluate --run RUN", RUN=first)
-    assert "folder val, 2 images" in said
+    assert "folder my_images val, 2 images" in said
     g = float(said.split("G ")[1].split()[0])
     assert g > 60  # of 83 percent paper all would be called paper, were it not for the class weights
     run("predict PHOTO --run RUN --out OUT", PHOTO=photo, RUN=first, OUT=desk / "out")
@@ -99,8 +99,8 @@ def test_from_twelve_images_to_lesson_20_in_eight_commands(desk):
     balance, maps, pictures = (printed(desk / f"{lesson}.ipynb") for lesson in ("03", "06", "20"))
     assert "Disc" in balance
     assert "C = 1/3" in balance
-    assert "first of mine, trained with balancing=median_frequency\nfolder val, 2 images" in balance
-    assert "ours: folder val, 2 images" in maps
+    assert "first of mine, trained with balancing=median_frequency\nfolder my_images val, 2 images" in balance
+    assert "ours: folder my_images val, 2 images" in maps
     assert f"segnet_basic  {g:.1f}" in maps  # what `evaluate` said
     assert f"mean   {g:.1f}" in pictures  # two images of one size: the mean over images is that over pixels
     assert "first: trained on Shapes on paper" in pictures
@@ -121,7 +121,7 @@ def test_two_runs_of_ones_own_are_compared_by_their_names(desk):
     said = printed(desk / "10.ipynb")
     assert "there: second, first\nmissing: none" in said
     assert "BF: second - first" in said
-    assert "scored: folder val, 2 images" in said
+    assert "scored: folder my_images val, 2 images" in said
     assert "a run is missing" not in said
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from segnet_lab import widgets
 from segnet_lab.figures.pictures import Scene, numbers, photo
 from segnet_lab.figures.style import styled
+from segnet_lab.losses import ClassCounts
 from segnet_lab.models import create_model
 from segnet_lab.recipe import Recipe
 from segnet_lab.training import train
@@ -281,6 +282,83 @@ def test_bad_arguments_are_said_in_the_widget(squares):
     assert "the model has 3 classes, squares has 2" in widgets.explore_uncertainty(other, IMAGE, squares).view.message
     assert "has no decoder" in widgets.explore_sparse_maps(create_model("no_pooling", width=0.1), IMAGE).view.message
     assert "no file" in widgets.explore_sparse_maps(create_model("segnet_basic", width=0.1), "none.png").view.message
+
+
+def test_a_name_in_the_place_of_a_network_or_a_data_set_is_said(networks, squares):
+    bayesian, name = create_model("bayesian_segnet_basic", 2, width=0.1), "'roadscenes' is a name: give the data set"
+    for explorer in (
+        widgets.explore_class_balance("roadscenes"),
+        widgets.explore_boundary_f1(squares[0].label, "roadscenes"),
+        widgets.explore_uncertainty(bayesian, squares[0].image, "roadscenes"),
+        *(explore(networks, "roadscenes") for explore in OF_SETS),
+    ):
+        assert name in explorer.view.message
+    for explorer in (
+        widgets.explore_sparse_maps("runs/m", IMAGE),
+        widgets.explore_receptive_field("runs/m", IMAGE),
+        widgets.explore_uncertainty("runs/m", IMAGE, squares),
+    ):
+        assert explorer.view.message == "'runs/m' is a name: give the network, load_run('runs/m').model"
+    for explore in OF_SETS:
+        assert explore({"a": "runs/m"}, squares).view.message.startswith("a: 'runs/m' is a name: give the network")
+        for given in (networks["segnet_basic"], list(networks.values()), squares):
+            said = explore(given, squares).view.message
+            assert said == f"give the name of a set of runs, or {{name: network}}, not {type(given).__name__}"
+
+
+OF_SETS = (widgets.explore_predictions, widgets.explore_decoders, widgets.explore_own_image)
+
+
+def test_networks_may_be_numbered_and_wrapped(networks, squares):
+    explorer = widgets.explore_predictions({1: torch.nn.DataParallel(networks["segnet_basic"])}, squares, images=1)
+    assert titles(explorer) == ["image", "truth", "1"]
+
+
+def test_no_images_are_said(networks, squares):
+    for images in (0, -1, "2", 1.5):
+        said = widgets.explore_predictions(networks, squares, images=images).view.message
+        assert said == f"images={images!r}: give a whole number of at least 1"
+    bayesian = create_model("bayesian_segnet_basic", 2, width=0.1)
+    assert "most=0: give" in widgets.explore_uncertainty(bayesian, IMAGE, squares, most=0).view.message
+    for explorer in (
+        widgets.explore_predictions(networks, Squares(0)),
+        widgets.explore_decoders(networks, Squares(0)),
+        widgets.explore_class_balance(Squares(0)),
+    ):
+        assert explorer.view.message == "squares (train) holds no images, so there is nothing to look at"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("x", "is a name, 'x': give a label map"),
+        (Squares(1), "is a Squares: give a label map"),
+        (Squares(1)[0], "is a Sample: give a label map"),
+        (tuple(Squares(1)[0]), "is a tuple: give a label map"),
+        (None, "is a NoneType: give a label map"),
+        (IMAGE, "holds float32 of shape (3, 48, 64): give (H, W) integers"),
+        (np.zeros((0, 3), int), "holds int64 of shape (0, 3): give (H, W) integers"),
+        (np.full((32, 32), 7), "holds label 7, squares has classes 0..1 and void 2"),
+        (np.full((32, 32), -1), "holds label -1, squares has classes 0..1 and void 2"),
+    ],
+)
+def test_what_is_no_label_map_is_said(given, message, squares):
+    truth = squares[0].label
+    assert widgets.explore_boundary_f1(given, squares).view.message.startswith(f"target {message}")
+    assert widgets.explore_boundary_f1(truth, squares, {"mine": given}).view.message.startswith(f"mine {message}")
+
+
+def test_predictions_of_another_form_are_said(squares):
+    truth = squares[0].label
+    assert "not Tensor" in widgets.explore_boundary_f1(truth, squares, truth).view.message
+    said = widgets.explore_boundary_f1(truth, squares, {"mine": truth[:8]}).view.message
+    assert said == "mine has 8x32, the truth has 32x32: give predictions of the same image"
+
+
+def test_counts_of_another_set_are_said(squares):
+    other = ClassCounts(torch.ones(3, dtype=torch.int64), torch.ones(3, dtype=torch.int64))
+    assert "counts of 3 classes, squares has 2" in widgets.explore_class_balance(squares, other).view.message
+    assert "counts is a dict" in widgets.explore_class_balance(squares, {}).view.message
 
 
 # ------------------------------------------------------------------------------------------------- any figure

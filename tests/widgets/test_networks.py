@@ -87,7 +87,7 @@ def test_classes_of_other_names_are_refused_though_there_are_as_many(runs, pets,
     (tmp_path / "others" / "card.yaml").write_text(CARD.replace("Dog", "Horse"))
     others = load_dataset("folder", "val", root=tmp_path / "others", size=(24, 32))
     for explore in (widgets.explore_predictions, widgets.explore_decoders, widgets.explore_own_image):
-        assert "class 2 is 'Dog'; in folder it is 'Horse'" in said(explore("mine", others))
+        assert "class 2 was 'Dog'; in folder others it is 'Horse'" in said(explore("mine", others))
     bayesian = create_model("bayesian_segnet_basic", 3, width=0.1)
     bayesian.trained_on = load_run(runs / "segnet_basic").model.trained_on
     assert "'Horse'" in said(widgets.explore_uncertainty(bayesian, others[0].image, others))
