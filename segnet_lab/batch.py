@@ -24,6 +24,7 @@ from segnet_lab.files import write_text
 from segnet_lab.folders import runs_dir, shipped
 from segnet_lab.parameters_cell import Parameter, converted, declared, read_notebook
 
+KERNEL_STARTS = 3  # kernels that start at the same time may pick the same port, and then one dies before its first cell
 IOPUB_TIMEOUT = 600  # seconds in which what a cell printed must arrive; nbclient's 4 fail on a busy machine
 
 
@@ -140,8 +141,6 @@ def run_notebook(
     NotebookFailed
         A cell failed, the kernel died, or cells were left out. What was done until then is kept.
     """
-    import papermill
-
     path = find_notebook(name)
     given = check_values(path, given or {})
     ours = runs_dir() / "notebooks" / path.name
@@ -150,6 +149,23 @@ def run_notebook(
         raise ValueError(f"{output} is a notebook of its own, no executed copy: give another output")
     output.parent.mkdir(parents=True, exist_ok=True)
     with _terminate_as_interrupt():
+        try:
+            _execute(path, output, given)
+        except KeyboardInterrupt:
+            raise
+        except Exception as error:
+            raise NotebookFailed(f"{path.name} failed: {error}\nWhat it did until then is in {output}") from error
+    left_out = unexecuted_cells(output)
+    if left_out:
+        raise NotebookFailed(f"{path.name}: cells {left_out} were not run to their end; see {output}")
+    return output
+
+
+def _execute(path: Path, output: Path, given: Mapping[str, object]) -> None:
+    """papermill, again if the kernel died before its first cell."""
+    import papermill
+
+    for left in reversed(range(KERNEL_STARTS)):
         try:
             papermill.execute_notebook(
                 path.resolve(),
@@ -164,14 +180,10 @@ def run_notebook(
                 extra_arguments=["--IPKernelApp.log_level=50"],  # nothing about TCP, or about being shut down
                 iopub_timeout=IOPUB_TIMEOUT,
             )
-        except KeyboardInterrupt:
-            raise
-        except Exception as error:
-            raise NotebookFailed(f"{path.name} failed: {error}\nWhat it did until then is in {output}") from error
-    left_out = unexecuted_cells(output)
-    if left_out:
-        raise NotebookFailed(f"{path.name}: cells {left_out} were not run to their end; see {output}")
-    return output
+            return
+        except RuntimeError as error:
+            if not left or "died before replying" not in str(error):
+                raise
 
 
 def refresh(notebook: str | os.PathLike) -> Path:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -183,6 +184,25 @@ def test_a_failed_run_is_kept_and_named(notebook, tmp_path):
 def test_a_kernel_that_dies_is_a_failure(notebook, tmp_path):
     with pytest.raises(NotebookFailed, match=r"DeadKernel|died"):
         batch.run_notebook(notebook("print('x')", "import os; os._exit(1)", "print('y')"), {}, tmp_path / "o.ipynb")
+
+
+@pytest.mark.parametrize("deaths", [2, 3])
+def test_a_kernel_that_dies_before_its_first_cell_is_started_again(notebook, no_kernel, monkeypatch, tmp_path, deaths):
+    left, execute = [deaths], papermill.execute_notebook
+
+    def start(*arguments, **options):
+        if left[0]:
+            left[0] -= 1
+            raise RuntimeError("Kernel died before replying to kernel_info")  # two picked the same port
+        return execute(*arguments, **options)
+
+    monkeypatch.setattr(papermill, "execute_notebook", start)
+    path, output = notebook(), tmp_path / "o.ipynb"
+    if deaths < batch.KERNEL_STARTS:
+        assert batch.run_notebook(path, {}, output) == output
+    else:
+        with pytest.raises(NotebookFailed, match="died before replying"):
+            batch.run_notebook(path, {}, output)
 
 
 def test_a_terminated_run_keeps_what_it_printed(notebook, tmp_path):
