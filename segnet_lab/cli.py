@@ -244,7 +244,25 @@ def _data_options(data: str, size: str, default: str | None = None):
 def _given(root: str | None, size: tuple | None, options: tuple) -> dict:
     """What the data options change, by name."""
     given = {name: value for name, value in (("root", root), ("size", size)) if value}
-    return given | {key: yaml.safe_load(value) for key, value in options}
+    for key, value in options:
+        if key in OPTIONS_OF_THEIR_OWN:
+            raise click.UsageError(f"-D {key}: {OPTIONS_OF_THEIR_OWN[key]}")
+        try:
+            given[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise click.UsageError(f"-D {key} {value}: the value is no number, word or list") from None
+    return given
+
+
+OPTIONS_OF_THEIR_OWN = {
+    "name": "give --data",
+    "split": "give --split, where the command has it",
+    "part": "give --fold to `segnet-lab train`, or use data.part(...) in Python",
+    "run": "give --run",
+    "strict": "name the data set with --data to take its images as they are now",
+    "root": "give --root",
+    "size": "give --size H W",
+}
 
 
 class _Device(click.ParamType):
@@ -367,7 +385,7 @@ def evaluate(run_dir, dataset, root, size, options, split, json_file, device) ->
     data = _data_to_score(run_dir, model.trained_on, dataset, split, _given(root, size, options))
     scores = score(model.to(device or default_device()), data)
     click.echo(in_words(scores["on"]))
-    for said in beside_training(run_dir, data) if split != "train" else []:
+    for said in beside_training(run_dir, data):
         click.echo(f"({said})")
     for line in _percent(scores):
         click.echo(line)
@@ -473,7 +491,7 @@ def predict(images, run_dir, out, size, overwrite, device) -> None:
 
     model, place = load_run(run_dir).model, os.path.realpath(run_dir)
     about = {
-        "run": "/".join(Path(run_dir).absolute().parts[-2:]),
+        "run": "/".join(Path(place).parts[-2:]),
         "run_at": hashlib.sha256(os.fsencode(place)).hexdigest()[:16],  # tells it from others without telling a path
         "weights": checksum(model.state_dict())[:16],
         "model": model.config.name,

@@ -117,7 +117,7 @@ def images_for(run: Path, dataset: str = "", split: str = "val", root: str = "",
     trained_on = TrainedOn.of_run(RunDirectory(run).about()["data"])
     if dataset in ("", trained_on.name):
         data = results.data_of(run, split, root=root or None, strict=not dataset, **options)
-        for said in results.beside_training(run, data) if split != "train" else []:
+        for said in results.beside_training(run, data):
             print(f"{data.called} {data.split}: {said}")
         return data
     data = load_dataset(dataset, split, root=root or None, **{"size": trained_on.size} | options)
@@ -235,12 +235,13 @@ def check_choices(values: Mapping[str, object], given: Collection[str]) -> None:
 def _images(values: Mapping[str, object]) -> SegmentationDataset | None:
     """The images that a notebook with these parameters takes."""
     split, root, dataset = values.get("split", "val"), values.get("root") or None, values.get("dataset")
-    if dataset:
-        return load_dataset(dataset, split, root=root)
     if "runs" not in values:
-        return None
-    known = results.list_runs(values["runs"])
-    return results.data_of(known.get(values.get("model"), next(iter(known.values()))), split, root=root)
+        return load_dataset(dataset, split, root=root) if dataset else None
+    known, names = results.list_runs(values["runs"]), values.get("model") or values.get("models") or ""
+    run = known.get(names if isinstance(names, str) else names[0], next(iter(known.values())))
+    if dataset in (None, "", TrainedOn.of_run(RunDirectory(run).about()["data"]).name):
+        return results.data_of(run, split, root=root, strict=not dataset)
+    return load_dataset(dataset, split, root=root)
 
 
 def _usual_first(known: Mapping[str, Path], usual: Sequence[str]) -> list[str]:

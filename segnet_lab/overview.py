@@ -12,12 +12,14 @@ from segnet_lab.results import SCORES, check_role, find_runs
 from segnet_lab.runs import RunDirectory
 
 
-def runs_table(names: Iterable[str | os.PathLike] | None = None, split: str = "val") -> pd.DataFrame:
+def runs_table(
+    names: str | os.PathLike | Iterable[str | os.PathLike] | None = None, split: str = "val"
+) -> pd.DataFrame:
     """One row per run, finished or not.
 
     Parameters
     ----------
-    names : iterable of str or path, optional
+    names : str or path, or an iterable of them, optional
         Sets of runs or single ones, by name or path, see `places`. None: all that are at hand.
     split : str
         Whose scores: "train", "val" or "test".
@@ -43,6 +45,7 @@ def runs_table(names: Iterable[str | os.PathLike] | None = None, split: str = "v
     ... roadscenes  finished  30/30  roadscenes   val      60  96x128
     """
     check_role(split)
+    names = [names] if isinstance(names, str | os.PathLike) else names
     folders = every_run() if names is None else [run for name in names for run in _named(name)]
     table = pd.DataFrame([_row(RunDirectory(run), split) for run in folders], columns=["set", "run", *_ABOUT, *SCORES])
     return table.astype({"epoch": "Int64", "images": "Int64"})

@@ -6,17 +6,22 @@ and in the `results/` that came with the kit. Everything that takes a run or a s
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from segnet_lab.folders import runs_dir, shipped
 
 
 def is_run(folder: Path) -> bool:
-    return (folder / "run.json").is_file()
+    with suppress(OSError):  # a name that is too long, a folder that may not be read
+        return (folder / "run.json").is_file()
+    return False
 
 
 def is_set(folder: Path) -> bool:
-    return any(folder.glob("*/run.json"))
+    with suppress(OSError):
+        return any(is_run(file.parent) for file in folder.glob("*/run.json"))
+    return False
 
 
 def is_either(folder: Path) -> bool:
@@ -90,7 +95,7 @@ def said(name: str | os.PathLike, folder: Path) -> str:
 
 def looked(name: str | os.PathLike) -> str:
     """The end of a message about a name that means nothing: where it was looked for."""
-    if Path(name).expanduser().is_absolute():
+    if Path(name).expanduser().is_absolute() or ".." in Path(name).parts:
         return ""
     here, *others = dict.fromkeys(os.path.abspath(place) for place in places())
     return f"; looked in {here}, {', '.join(others)}"

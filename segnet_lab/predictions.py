@@ -21,7 +21,7 @@ from segnet_lab.inference import predict
 
 KINDS = ("label", "colour", "overlay")
 STAMP = "segnet_lab"  # the name of the text in our PNGs that says what they are
-OF_EACH_TIME = ("weights", "pixels_sha256")  # in it, what may differ where the same command makes them again
+OF_THE_RUN = ("run", "run_at", "weights")  # in it: a run may be moved, or trained further, but not both at once
 
 
 class Picture(NamedTuple):
@@ -206,8 +206,9 @@ def _stamp(about: dict, pixels: np.ndarray) -> PngInfo:
 
 def _is_stamped(path: Path, about: dict) -> bool:
     """Whether a PNG says `about` of itself, and its pixels are those that were written: nobody has painted in it."""
-    said = made_of(path)
-    if said is None or _compared(said) != _compared(json.loads(json.dumps(about))):
+    said, about = made_of(path) or {}, json.loads(json.dumps(about))
+    same_run = any(said.get(name) == about.get(name) for name in ("run_at", "weights"))
+    if not same_run or _compared(said) != _compared(about):
         return False
     try:
         with Image.open(path) as image:
@@ -217,7 +218,7 @@ def _is_stamped(path: Path, about: dict) -> bool:
 
 
 def _compared(about: dict) -> dict:
-    return {name: value for name, value in about.items() if name not in OF_EACH_TIME}
+    return {name: value for name, value in about.items() if name not in (*OF_THE_RUN, "pixels_sha256")}
 
 
 def _checksum(pixels: np.ndarray) -> str:

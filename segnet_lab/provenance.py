@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from segnet_lab.metrics.conventions import CONVENTIONS, Convention
 
+NEEDED = ("name", "split", "images", "options", "class_names", "palette", "ignore_index")  # of the data, in a run.json
+
 
 @dataclass(frozen=True)
 class TrainedOn:
@@ -35,7 +37,8 @@ class TrainedOn:
 
     def __str__(self) -> str:
         size = "at {}x{}".format(*self.size) if self.size else "of their own sizes"
-        return f"{self.title} {self.split}, {self.images} images {size}"
+        named = self.title if self.called == self.name else f"{self.title} ({self.called})"
+        return f"{self.called if self.title == self.name else named} {self.split}, {self.images} images {size}"
 
     @classmethod
     def of(cls, data) -> "TrainedOn":
@@ -45,6 +48,10 @@ class TrainedOn:
     @classmethod
     def of_run(cls, about: Mapping) -> "TrainedOn":
         """From the `data` part of a run.json."""
+        if lacking := [key for key in NEEDED if key not in about]:
+            raise ValueError(
+                f"run.json does not say {', '.join(lacking)} of the data: it is damaged or of other making"
+            )
         size = about.get("size", about["options"].get("size"))
         return cls(
             name=about["name"],
@@ -70,8 +77,8 @@ def describe_data(data) -> dict:
     -------
     dict of plain values
         name, title, called, split, images, size, options (`load_dataset(name, split, **options)` makes it again),
-        part (what it is called), fingerprint (of file names and labels; None if the data set has none), class_names,
-        palette, ignore_index.
+        part (what it is called), fingerprint (of file names and labels; None if the data set has none), in_order (the
+        same with the order of images), class_names, palette, ignore_index.
     """
     size = getattr(data, "size", None)
     return {
@@ -84,6 +91,7 @@ def describe_data(data) -> dict:
         "options": dict(data.options),
         "part": getattr(data, "part_name", None),
         "fingerprint": data.fingerprint() if hasattr(data, "fingerprint") else None,
+        "in_order": data.fingerprint(ordered=True)[:16] if hasattr(data, "fingerprint") else None,
         "class_names": list(data.class_names),
         "palette": [list(map(int, colour)) for colour in data.palette],
         "ignore_index": data.ignore_index,

@@ -121,21 +121,29 @@ def beside_training(run: str | os.PathLike, data: SegmentationDataset) -> list[s
     Returns
     -------
     list of str
-        That it was trained on another data set; that some of the images are among those it was trained on, or that
-        nobody can tell.
+        That it was trained on another data set, or on other images or labels; that some of the images are among those
+        it was trained on, or that nobody can tell.
     """
     about = RunDirectory(find_run(run)).about()["data"]
     trained_on = TrainedOn.of_run(about)
-    said = [] if trained_on.called == data.called else [f"the network was trained on {trained_on}"]
+    met = [record for record in (about, about.get("validation")) if isinstance(record, dict)]
     if data.name != trained_on.name or not about.get("fingerprint"):
-        return said
+        return [] if trained_on.called == data.called else [f"the network was trained on {trained_on}"]
+    if about["fingerprint"] == data.fingerprint():
+        return []
+    said = []
+    if all(record.get("fingerprint") != data.fingerprint() for record in met):
+        if trained_on.called != data.called:
+            said.append(f"the network was trained on {trained_on}")
+        elif any(_is_of(record, data) for record in met):
+            said.append("these are not the images and labels that the run has on record")
     roots = dict.fromkeys((None, data.options.get("root")))  # where the run says; or where these lie, if it was moved
     sets = (_training_set(run, about, root) for root in roots)
     there = next((found for found in sets if found is not None and not _differ(about, found)), None)
     if there is not None:
         shared = data.shared_with(there)
         return [*said, f"it was trained on {shared} of these {len(data)} images"] if shared else said
-    if (about["validation"] or {}).get("fingerprint") == data.fingerprint():
+    if any(record.get("fingerprint") == data.fingerprint() for record in met):
         return said
     return [*said, "what it was trained on is not there as it was, so nobody knows whether it has seen these images"]
 
@@ -146,7 +154,7 @@ def _load(run, about: dict, role: str, root, options: dict) -> tuple[Segmentatio
     name, split, kept = about["name"], role, about["options"]
     if role == "train":
         split, met = about["split"], about
-    elif role == "val" and isinstance(validation, dict):
+    elif isinstance(validation, dict) and (role == "val" or _is_split(validation, about, role)):
         name, split, kept, met = validation["name"], validation["split"], validation["options"], validation
     elif role == "val" and validation:  # an older version noted the split alone
         split, met = validation, {}
@@ -166,6 +174,17 @@ def _load(run, about: dict, role: str, root, options: dict) -> tuple[Segmentatio
     if kept.get("part") is not None and not _changes_images(met, options):
         data.part_name = met.get("part") or data.part_name  # "fold 2 of 5"
     return data, met
+
+
+def _is_of(record: dict, data: SegmentationDataset) -> bool:
+    """Whether a data set stands for what is on record, by split and part."""
+    return (record["split"], record["options"].get("part")) == (data.split, data.options.get("part"))
+
+
+def _is_split(validation: dict, about: dict, split: str) -> bool:
+    """Whether a run was validated on all of a split of what it was trained on."""
+    trained_with = {name: value for name, value in about["options"].items() if name != "part"}
+    return (validation["name"], validation["split"], validation["options"]) == (about["name"], split, trained_with)
 
 
 def _changes_images(recorded: dict | None, options: dict) -> bool:

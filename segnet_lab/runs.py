@@ -9,6 +9,7 @@
 Every file is written whole or not at all.
 """
 
+import csv
 import json
 import math
 import os
@@ -29,7 +30,7 @@ from segnet_lab.data.cards import load_card
 from segnet_lab.devices import compute_dtype, device_of
 from segnet_lab.files import write_json, write_text
 from segnet_lab.models import EncoderDecoder, create_model
-from segnet_lab.places import find_run
+from segnet_lab.places import find, find_run
 from segnet_lab.provenance import TrainedOn, describe_data
 from segnet_lab.recipe import Recipe
 
@@ -82,18 +83,20 @@ class RunDirectory:
 
     def _check_epochs(self, recipe: dict, epochs: int) -> None:
         """Refuse fewer epochs than are done, and to go on without the state after the last of them."""
-        done = self.log_rows()
-        validated = self.finished() or done % recipe.get("evaluate_every", 1) == 0  # as the last epoch has to be
-        least = done if validated else done + 1
+        log = self.read_log()
+        done = len(log)
+        every = recipe.get("evaluate_every", 1)
+        least = done if not done or done % every == 0 or self.finished() or "G" in log[-1] else done + 1  # is validated
         if epochs < least:
             raise ValueError(
                 f"{self.path} has done {done} epochs already: give epochs={least} or more, or another run_dir"
             )
-        if not self.finished_after(epochs) and (done or self.finished()) and not self.has_state():
+        begun = done or self.finished() or self._selected_epoch() > 1  # stopped in the first epoch, nothing is lost
+        if begun and not self.has_state() and not self.finished_after(epochs):
             selected = f"; init={self.path} starts from the weights that were selected" if self.best.exists() else ""
             raise ValueError(
-                f"{self.path} cannot go on: its {done} epochs are on record, but {self.last.name}, the weights and "
-                f"momentum after the last of them, is not there. Train into another run_dir{selected}"
+                f"{self.path} cannot go on: {self.last.name}, the weights and momentum after its last epoch, is not "
+                f"there. Train into another run_dir{selected}"
             )
 
     def set_epochs(self, epochs: int) -> None:
@@ -208,9 +211,24 @@ class RunDirectory:
                 return {"epoch": note["epoch"], "G": math.nan if note["G"] is None else note["G"]}
         return None
 
+    def _selected_epoch(self) -> int:
+        """Of which epoch the selected weights are; 0 if there are none that can be read."""
+        with suppress(FileNotFoundError, DamagedCheckpoint):
+            return checkpoints.read(self.best)[1]["epoch"]
+        return 0
+
     def log_rows(self) -> int:
         """How many epochs log.csv has."""
         return max(0, len(self.log_file.read_text(encoding="utf-8").splitlines()) - 1) if self.log_file.exists() else 0
+
+    def read_log(self) -> list[dict]:
+        """The rows of log.csv as they were written; scores stand in those of epochs that were validated."""
+        if not self.log_file.exists():
+            return []
+        with self.log_file.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        whole = ("epoch", "iteration")
+        return [{name: int(v) if name in whole else float(v) for name, v in row.items() if v} for row in rows]
 
     def save_log(self, log) -> None:
         write_text(self.log_file, log.to_csv(index=False))
@@ -346,9 +364,8 @@ def first_difference(was: dict, now: dict) -> str | None:
     for name, value in now["model"].items():
         if was["model"].get(name) != value:
             return f"its model has {name}={was['model'].get(name)!r}, this one {value!r}"
-    before, after = (_start_in_words(about["start"]) if "start" in about else None for about in (was, now))
-    if None not in (before, after) and before != after:
-        return f"it started from {before}, this one from {after}"
+    if "start" in was and not _same_start(was["start"], now["start"]):
+        return f"it started from {_start_in_words(was['start'])}, this one from {_start_in_words(now['start'])}"
     if difference := _data_difference(was["data"], now["data"], "data"):
         return difference
     before, after = was["data"].get("validation"), now["data"]["validation"]
@@ -368,13 +385,23 @@ def first_difference(was: dict, now: dict) -> str | None:
     return None
 
 
+def _same_start(was: str | dict, now: str | dict) -> bool:
+    """Whether a run may have started from what is named now: that may have been moved, be gone, or have trained on."""
+    if isinstance(was, str) or isinstance(now, str):
+        return was == now
+    before, after = (start.get("run", start.get("imagenet")) for start in (was, now))
+    if ("run" in was) != ("run" in now) or "run" not in was:
+        return ("run" in was) == ("run" in now) and Path(before).name == Path(after).name
+    folder = find(after)
+    if folder is None or not Path(before).exists():
+        return Path(before).name == Path(after).name
+    return Path(before).resolve() in (folder.resolve(), *(file.parent.resolve() for file in folder.glob("*/run.json")))
+
+
 def _start_in_words(start: str | dict) -> str:
-    """What a training started from, as far as it tells one start from another: folders may have been moved."""
     if isinstance(start, str):
         return start
-    if "run" in start:
-        return f"the weights of {'/'.join(Path(start['run']).parts[-2:])}"
-    return f"ImageNet's weights, {Path(start['imagenet']).name}"
+    return f"the weights of {start['run']}" if "run" in start else f"ImageNet's weights, {start['imagenet']}"
 
 
 def _data_difference(was: dict, now: dict, what: str) -> str | None:
@@ -389,6 +416,8 @@ def _data_difference(was: dict, now: dict, what: str) -> str | None:
         return f"its {what} is another part of {was['name']} {was['split']!r}: other images of the same number"
     if None not in (was.get("fingerprint"), now.get("fingerprint")) and was["fingerprint"] != now["fingerprint"]:
         return f"its {what} holds other images or other labels, of the same number ({now['images']})"
+    if what == "data" and None not in (was.get("in_order"), now.get("in_order")) and was["in_order"] != now["in_order"]:
+        return f"its {what} has the same images in another order, on which the batches depend"
     return None
 
 

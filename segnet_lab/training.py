@@ -102,6 +102,10 @@ def train(
         precision or with another number of threads.
     """
     recipe = recipe or Recipe()
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe={recipe!r}: give a Recipe, as in Recipe(epochs=12)")
+    if init is not None and not isinstance(init, str | os.PathLike):
+        raise ValueError(f"init is a {type(init).__name__}: give the name of a run or its directory")
     network, data = unwrap(model, required=True), as_dataset(data)
     validation = data.with_split(validation) if isinstance(validation, str) else validation
     validation = None if validation is None else as_dataset(validation)
@@ -145,8 +149,10 @@ class _Training:
         self.epoch, self.log, self.best = 0, [], None
 
     def go(self, show_progress: bool) -> pd.DataFrame:
-        self._resume()
-        if not self.run.finished_after(self.recipe.epochs):
+        if self.run.finished_after(self.recipe.epochs):
+            self.log = self.run.read_log()
+        else:
+            self._resume()
             if self.epoch:
                 self._compare_environment()
             self.weight = self._class_weights()
@@ -193,7 +199,6 @@ class _Training:
             progress.set_postfix(epoch=self.epoch, loss=f"{losses[-1] / len(images):.3f}", refresh=False)
         row = {"epoch": self.epoch, "iteration": self.epoch * math.ceil(len(self.data) / self.recipe.batch_size)}
         row["loss"] = sum(losses) / len(self.data)
-        self.run.set_epochs(self.recipe.epochs)
         if self.epoch % self.recipe.evaluate_every == 0 or self.epoch == self.recipe.epochs:
             row |= self._validate()
         _step_schedule(self.scheduler, row["loss"])
@@ -242,6 +247,7 @@ class _Training:
         g = scores.get("G", float(self.epoch))  # without validation the later epoch is taken
         if self.best is None or g > self.best["G"] or math.isnan(self.best["G"]):
             self.best = {"epoch": self.epoch, "G": g}  # after nothing but nan the last epoch is kept
+            self.run.set_epochs(self.recipe.epochs)
             self.run.save_best(self.model, self.best)
         return {name: scores[name] for name in SCORES if name in scores}
 
@@ -270,6 +276,7 @@ class _Training:
     # ------------------------------------------------------------------ saving and going on
 
     def _save(self) -> None:
+        self.run.set_epochs(self.recipe.epochs)
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         for name, p in zip(self.names, self.optimizer.param_groups[0]["params"], strict=True):
             for key, value in self.optimizer.state[p].items():

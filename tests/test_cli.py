@@ -166,6 +166,13 @@ assert "torch" not in sys.modules
         ),
         (["runs", "roadscenes", "--split", "nope"], "unknown split 'nope'. Known: train, val, test"),
         (["runs", "roadscene"], "unknown set of runs 'roadscene'. Did you mean 'roadscenes'"),
+        (["evaluate", "--run", "a" * 300], "is no run directory"),
+        (
+            ["evaluate", "--run", "roadscenes/segnet_basic", "-D", "strict", "false"],
+            "-D strict: name the data set with",
+        ),
+        (["train", "segnet_basic", "--run", "r", "-D", "split", "val"], "-D split: give --split, where"),
+        (["train", "segnet_basic", "--run", "r", "-D", "images", "[:"], "-D images [:: the value is no number"),
     ],
 )
 def test_errors_are_one_line_and_show_the_way_out(arguments, message, tmp_path, monkeypatch):
@@ -530,9 +537,17 @@ def test_predict_never_replaces_what_it_did_not_make(run_dir, tmp_path):
     assert "a_label.png and 5 more are there already" in said
 
 
+def change(run):
+    """Other weights."""
+    weights = sl.load_run(run).model.state_dict()
+    weights["classifier.conv.bias"] += 1
+    checkpoints.write(run / "best.safetensors", weights, checkpoints.read(run / "best.safetensors")[1])
+
+
 def test_predict_tells_runs_apart_that_have_one_name(run_dir, tmp_path, monkeypatch):
     pictures(tmp_path, a=(9, 9, 3))
     one, other = (shutil.copytree(run_dir, tmp_path / place / "runs" / "m") for place in ("A1", "B1"))
+    change(other)
     command = ["predict", tmp_path / "a.png", "--out", tmp_path / "out", "--run"]
     segnet_lab(*command, one)
     before = (tmp_path / "out" / "a_label.png").read_bytes()
@@ -543,14 +558,13 @@ def test_predict_tells_runs_apart_that_have_one_name(run_dir, tmp_path, monkeypa
     segnet_lab(*command, tmp_path / "link" / ".." / "runs" / "m")
     monkeypatch.setenv("SEGNET_LAB_RUNS", str(one.parent))
     segnet_lab(*command, "m")  # the same by its name
-    weights = sl.load_run(one).model.state_dict()
-    weights["classifier.conv.bias"] += 1
-    note = checkpoints.read(one / "best.safetensors")[1]
-    checkpoints.write(one / "best.safetensors", weights, note)
-    segnet_lab(*command, one)  # trained further
+    moved = one.rename(one.with_name("n"))
+    segnet_lab(*command, moved)  # the same weights
+    change(moved)
+    segnet_lab(*command, moved)  # the same place: trained further
     said = made_of(tmp_path / "out" / "a_label.png")
-    assert said["weights"] == checkpoints.checksum(weights)[:16]
-    assert said["run"] == "runs/m"
+    assert said["weights"] == checkpoints.checksum(sl.load_run(moved).model.state_dict())[:16]
+    assert said["run"] == "runs/n"
     segnet_lab(*command, other, "--overwrite")
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from segnet_lab import Recipe, create_model, load_dataset, results, train
 from segnet_lab.cli import main
-from segnet_lab.lessons_data import images_for
+from segnet_lab.lessons_data import check_choices, images_for
 
 CARD = """title: Discs
 classes: [{Ground: [9, 9, 9]}, {Disc: [255, 128, 0]}]
@@ -97,7 +97,72 @@ def test_changed_validation_images_are_refused_unless_they_are_named(trained, di
         images_for(run)
     said = evaluate(run, "--data", "folder")
     assert "folder discs val" in said
+    assert "(these are not the images and labels that the run has on record)" in said
     assert len(results.data_of(run, strict=False)) == len(images_for(run, "folder"))
+
+
+def test_the_order_of_a_list_changes_batches_not_scores(trained, discs):
+    run = trained("val")
+    here = evaluate(run)
+    lists(discs, "543210", "76")
+    assert printed(evaluate(run)) == pytest.approx(printed(here), abs=0.011)
+    assert "(" not in evaluate(run)
+    data = load_dataset("folder", root=discs, size=(16, 24))
+    recipe = Recipe(epochs=2, batch_size=3, precision="float32")
+    with pytest.raises(ValueError, match="its data has the same images in another order, on which the batches depend"):
+        train(create_model("segnet_basic", 2, width=0.05, seed=0), data, recipe, run, show_progress=False)
+
+
+def printed(said):
+    return [float(line.split()[1]) for line in said.splitlines() if line.split()[0] in ("G", "C", "mIoU", "BF")]
+
+
+def test_a_split_that_it_was_validated_on_by_its_own_name(discs, tmp_path):
+    (discs / "test.txt").write_text("6\n7\n")
+    try:
+        data = load_dataset("folder", root=discs, size=(16, 24))
+        model = create_model("segnet_basic", 2, width=0.05, seed=0)
+        recipe = Recipe(epochs=1, batch_size=3, precision="float32")
+        train(model, data, recipe, tmp_path / "run", validation="test", show_progress=False)
+        assert "folder discs test, 2 images" in evaluate(tmp_path / "run", "--split", "test")
+        repaint(discs)
+        for split in ("val", "test"):
+            assert "no longer those on record" in evaluate(tmp_path / "run", "--split", split, fails=True)
+    finally:
+        (discs / "test.txt").unlink()
+
+
+def test_the_training_set_as_it_is_now(trained, discs):
+    run = trained("val")
+    assert "(" not in evaluate(run, "--split", "train")
+    lists(discs, "01234567", "67")
+    evaluate(run, "--split", "train", fails=True)
+    said = evaluate(run, "--split", "train", "--data", "folder")
+    assert "folder discs train, 8 images" in said
+    assert "(these are not the images and labels that the run has on record)" in said
+
+
+def test_lessons_take_the_way_out_that_a_refusal_names(trained, discs):
+    run = trained("val")
+    values = {
+        "runs": str(run.parent),
+        "models": [run.name],
+        "model": "",
+        "split": "val",
+        "root": "",
+        "dataset": "folder",
+    }
+    repaint(discs)
+    check_choices(values, ["runs", "models", "dataset"])
+    with pytest.raises(results.OtherImages):
+        check_choices({**values, "dataset": "", "root": str(discs)}, ["runs", "models", "root"])
+    (run.parent / "another").symlink_to(trained(None))
+    try:
+        lists(discs, "01", "234567")
+        with pytest.raises(results.OtherImages, match="another"):
+            check_choices({**values, "models": ["another"], "dataset": "", "root": str(discs)}, ["models", "root"])
+    finally:
+        (run.parent / "another").unlink()
 
 
 def test_images_that_it_was_trained_on_are_counted(trained, discs, capsys):
@@ -146,17 +211,15 @@ def test_moved_images_are_the_same_and_another_folder_is_not(trained, discs, tmp
     moved = discs.rename(discs.with_name("elsewhere"))
     try:
         said = evaluate(run, "--root", moved)
-        assert said.splitlines()[2:] == here.splitlines()[1:]  # the same scores
+        assert said.splitlines()[1:] == here.splitlines()[1:]  # the same scores, and nothing to say
         assert "folder elsewhere val" in said
-        assert "(the network was trained on Discs train, 6 images at 16x24)" in said
-        assert "nobody knows" not in said
     finally:
         moved.rename(discs)
     write(tmp_path / "others")
     evaluate(run, "--root", tmp_path / "others", fails=True)
     said = evaluate(run, "--root", tmp_path / "others", "--data", "folder")
     assert "folder others val" in said
-    assert "(the network was trained on Discs train" in said
+    assert "(the network was trained on Discs (folder discs) train, 6 images at 16x24)" in said
 
 
 def test_options_ask_for_other_images_openly(tmp_path):
@@ -168,6 +231,7 @@ def test_options_ask_for_other_images_openly(tmp_path):
     said = evaluate(tmp_path / "run", "-D", "seed", "5")
     assert "roadscenes (seed 5) train (2 of 6), 2 images" in said
     assert "(the network was trained on roadscenes train, 4 images at 16x16)" in said
+    assert "(" not in evaluate(tmp_path / "run", "-D", "seed", "0").partition("\n")[2]
 
 
 def test_validating_on_images_that_are_trained_on_is_said(discs, tmp_path):

@@ -137,3 +137,19 @@ def test_without_a_place_of_its_own_a_name_is_relative(write, monkeypatch):
     monkeypatch.setenv("SEGNET_LAB_RUNS", "nowhere")
     write(f"{HERE}/nowhere/y/src")
     assert find("y/src") == Path("nowhere/y/src")
+
+
+def test_a_folder_that_may_not_be_looked_into_holds_no_run(write, monkeypatch):
+    write(f"{KEPT}/y/src")
+
+    def refuse(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert find("y/src") is None
+    assert find("y") is None
+
+
+def test_a_table_of_one_set_by_its_name(write):
+    write(f"{KEPT}/y/src")
+    assert runs_table("y").run.tolist() == runs_table(["y"]).run.tolist() == ["src"]

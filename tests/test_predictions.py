@@ -207,7 +207,11 @@ def test_what_somebody_made_or_changed_is_in_the_way(pics, change):
 
 def test_what_another_run_size_or_picture_gave_is_in_the_way(pics):
     (picture,) = labelled(pics("a.png"))
-    for about in ({**ABOUT, "run": "runs/other"}, {**ABOUT, "size": "own"}, {**ABOUT, "classes": ("a", "b")}):
+    for about in (
+        {**ABOUT, "run_at": "other", "weights": "other"},
+        {**ABOUT, "size": "own"},
+        {**ABOUT, "classes": ("a", "b")},
+    ):
         assert in_the_way([picture], about) == picture.outputs
     Image.new("RGB", (5, 4)).save("pics/a.png")  # tomorrow's picture of the same name
     assert in_the_way([picture], ABOUT) == picture.outputs

@@ -67,6 +67,19 @@ def test_a_description_loads_the_same_images_again():
     assert TrainedOn.of_run(about) == TrainedOn.of(data)
 
 
+@pytest.mark.parametrize("lost", ["images", "class_names", "options"])
+def test_a_record_that_lacks_something_is_said(lost):
+    about = {name: value for name, value in describe_data(scenes()).items() if name != lost}
+    with pytest.raises(ValueError, match=f"does not say {lost} of the data"):
+        TrainedOn.of_run(about)
+
+
+def test_what_a_network_was_trained_on_in_words():
+    assert str(TrainedOn.of(scenes())) == "roadscenes val, 4 images at 24x32"
+    assert str(TrainedOn.of(scenes(seed=5))) == "roadscenes (seed 5) val, 4 images at 24x32"
+    assert str(TrainedOn.of(Squares(2))) == "squares train, 2 images of their own sizes"
+
+
 def test_runs_of_every_version_say_what_was_scored():
     from segnet_lab.folders import shipped
 

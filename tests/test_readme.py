@@ -42,7 +42,7 @@ def commands() -> list[str]:
 def small_camvid(root: Path) -> None:
     """Two images a split in the layout that the authors gave CamVid."""
     for split, images in (("train", 2), ("val", 2), ("test", 2)):
-        scenes = load_dataset("roadscenes", split, images=images, size=(90, 120))
+        scenes = load_dataset("roadscenes", split, images=images, size=(90, 120), seed=2)  # two with all eleven classes
         lines = []
         for i in range(images):
             image, label = scenes.raw(i)

@@ -187,11 +187,10 @@ def test_another_start_is_another_run(tmp_path):
     assert model.started_from == {"run": str(tmp_path / "a"), "network": "segnet_basic", "epoch": 1}
     run(tmp_path / "b", replace(RECIPE, epochs=1, learning_rate=0.02))
     run(tmp_path / "from_a", init=tmp_path / "a")
-    half = tmp_path.name
-    for start, said in ((tmp_path / "b", f"the weights of {half}/b"), (None, "weights as drawn")):
-        with pytest.raises(ValueError, match=f"it started from the weights of {half}/a, this one from {said}"):
+    for start, said in ((tmp_path / "b", r"the weights of \S+/b"), (None, "weights as drawn")):
+        with pytest.raises(ValueError, match=rf"it started from the weights of \S+/a, this one from {said}"):
             run(tmp_path / "from_a", init=start)
-    with pytest.raises(ValueError, match=f"it started from weights as drawn, this one from the weights of {half}/b"):
+    with pytest.raises(ValueError, match=r"it started from weights as drawn, this one from the weights of \S+/b"):
         run(tmp_path / "a", replace(RECIPE, epochs=1), init=tmp_path / "b")
     with pytest.raises(ValueError, match="it started from weights as drawn, this one from ImageNet's weights, vgg16"):
         run(tmp_path / "a", replace(RECIPE, epochs=1), init="vgg16")
@@ -200,6 +199,21 @@ def test_another_start_is_another_run(tmp_path):
         file.unlink()
     again, _ = run(tmp_path / "from_a", init=tmp_path / "a")  # what it started from may be gone
     assert torch.equal(weights(again), before)
+
+
+def test_the_same_start_by_another_name_is_the_same(tmp_path, monkeypatch):
+    short = replace(RECIPE, epochs=1)
+    for place, seed in (("A", 0), ("B", 1)):
+        run(tmp_path / place / "runs" / "src", short, model=network(seed=seed))
+    run(tmp_path / "A" / "runs" / "tuned", short, init=tmp_path / "A" / "runs" / "src")
+    (tmp_path / "link").symlink_to(tmp_path / "A", target_is_directory=True)
+    monkeypatch.chdir(tmp_path / "B")
+    for name in ("../A/runs/src", tmp_path / "link" / "runs" / "src"):
+        run(tmp_path / "A" / "runs" / "tuned", short, init=name)
+    run(tmp_path / "A" / "runs" / "tuned", short, init=tmp_path / "A" / "runs")  # a set, in which that run was meant
+    for name in ("runs/src", tmp_path / "B" / "runs" / "src"):
+        with pytest.raises(ValueError, match="it started from"):
+            run(tmp_path / "A" / "runs" / "tuned", short, init=name)
 
 
 def test_a_network_goes_on_in_its_own_run_and_starts_another_from_there(tmp_path):
@@ -395,9 +409,53 @@ def test_what_was_given_away_without_its_last_weights_is_never_begun_anew(tmp_pa
         (tmp_path / "scores.json").unlink()
     before = contents(tmp_path)
     hint = rf"; init={re.escape(str(tmp_path))} starts from the weights that were selected" if kept else ""
-    with pytest.raises(ValueError, match=rf"cannot go on: its 4 epochs are on record, but last.*another run_dir{hint}"):
+    with pytest.raises(ValueError, match=rf"cannot go on: last\.safetensors.*another run_dir{hint}"):
         run(tmp_path, replace(RECIPE, epochs=5 if finished else 4))
     assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("wrong", [KeyboardInterrupt, OSError])
+def test_a_longer_run_that_stops_while_it_validates_stays_what_it_was(tmp_path, monkeypatch, wrong):
+    recipe = replace(RECIPE, epochs=3, evaluate_every=2)
+    run(tmp_path, recipe)
+    before = contents(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "evaluate", lambda *_, **__: (_ for _ in ()).throw(wrong))
+        with pytest.raises(wrong):
+            run(tmp_path, replace(recipe, epochs=6))
+    assert contents(tmp_path) == before
+    run(tmp_path, recipe)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("gone", [("last",), ("last", "previous")])
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(file.read_bytes()[:99])])
+def test_a_finished_run_does_not_touch_what_it_would_go_on_from(tmp_path, gone, damage):
+    _, history = run(tmp_path)
+    for name in gone:
+        damage(tmp_path / f"{name}.safetensors")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    _, again = run(tmp_path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    pd.testing.assert_frame_equal(again, history)
+
+
+def test_selected_weights_alone_are_not_begun_anew(tmp_path):
+    run(tmp_path / "a")
+    (tmp_path / "given").mkdir()
+    for name in ("run.json", "best.safetensors"):
+        (tmp_path / "given" / name).write_bytes((tmp_path / "a" / name).read_bytes())
+    note = RunDirectory(tmp_path / "given").selected()
+    assert note["epoch"] > 1
+    with pytest.raises(ValueError, match="cannot go on"):
+        run(tmp_path / "given")
+    assert RunDirectory(tmp_path / "given").selected() == note
+
+
+@pytest.mark.parametrize("options", [{"recipe": {"epochs": 1}}, {"init": network}])
+def test_what_is_no_recipe_or_no_name_of_a_run_is_said(tmp_path, options):
+    with pytest.raises(ValueError, match=r"give a Recipe|give the name of a run"):
+        run(tmp_path, **options)
 
 
 def test_stopped_while_being_made_longer_it_is_not_finished(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import hashlib
 import operator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ class SegmentationDataset(Dataset):
     name: str
     part_name: str | None = None
     made_here = False  # drawn by this kit, so labels cannot be wrong
-    _fingerprint: str | None = None
+    _digests: list[bytes] | None = None
 
     def __init__(self, card: Card, split: str, size: tuple[int, int] | None, cache: bool, options: dict):
         if split not in card.splits:
@@ -113,22 +113,29 @@ class SegmentationDataset(Dataset):
         """What stands for the label of image `i` in `fingerprint`: its class indices, row by row, before resizing."""
         return self.read(i)[1].tobytes()
 
-    def fingerprint(self) -> str:
-        """SHA-256 over the names and labels of all images, in order: two data sets of equal size that hold other
-        images, or the same with other labels, have different ones.
+    def identity(self, i: int) -> str:
+        """The name of image `i` among all of the data set, in whatever folder that lies, in whatever format it is."""
+        return self.file_name(i)
+
+    def fingerprint(self, ordered: bool = False) -> str:
+        """SHA-256 over the names and labels of all images: two data sets of equal size that hold other images, or the
+        same with other labels, have different ones.
 
         Labels count by what they mean: files that are stored in another way, with the same classes, have the same
         fingerprint; files whose card gives their values another class have another one. Neither the pixels of images
-        count, nor a size to which they are resized. It is computed once.
+        count, nor a size to which they are resized. Labels are read once.
+
+        Parameters
+        ----------
+        ordered : bool
+            Whether the order of the images counts, too.
         """
-        if self._fingerprint is None:
-            digest = hashlib.sha256()
-            for i in range(len(self)):
-                label = self.label_bytes(i)
-                digest.update(f"{stem(self.file_name(i))}\0{len(label)}\0".encode())
-                digest.update(label)
-            self._fingerprint = digest.hexdigest()
-        return self._fingerprint
+        if self._digests is None:
+            self._digests = [self._digest(i) for i in range(len(self))]
+        return hashlib.sha256(b"".join(self._digests if ordered else sorted(self._digests))).hexdigest()
+
+    def _digest(self, i: int) -> bytes:
+        return hashlib.sha256(f"{self.identity(i)}\0".encode() + self.label_bytes(i)).digest()
 
     def shared_with(self, other: "SegmentationDataset") -> int:
         """How many of these images another data set holds, too, by name and label.
@@ -140,13 +147,9 @@ class SegmentationDataset(Dataset):
         >>> data.part([0, 1, 2]).shared_with(data.part([2, 3])), data.shared_with(data.with_split("val"))
         (1, 0)
         """
-        there = {}
-        for i in range(len(other)):
-            there.setdefault(stem(other.file_name(i)), []).append(i)
-        return sum(
-            any(self.label_bytes(i) == other.label_bytes(j) for j in there.get(stem(self.file_name(i)), ()))
-            for i in range(len(self))
-        )
+        there = {other.identity(i): i for i in range(len(other))}
+        found = ((i, there[name]) for i in range(len(self)) if (name := self.identity(i)) in there)
+        return sum(self.label_bytes(i) == other.label_bytes(j) for i, j in found)
 
     def raw(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Image uint8 (H, W, 3) and label uint8 (H, W) at the data set's own size, before any resizing."""
@@ -246,7 +249,7 @@ class Part(SegmentationDataset):
             data, numbers = data.data, [data.numbers[i] for i in numbers]
         self.__dict__.update(data.__dict__)
         self.name, self.data, self.numbers, self.made_here = data.name, data, numbers, data.made_here
-        self.options, self._fingerprint = {**data.options, "part": numbers}, None
+        self.options, self._digests = {**data.options, "part": numbers}, None
         self.part_name = name or f"{len(numbers)} of {len(data)}"
 
     @property
@@ -267,6 +270,9 @@ class Part(SegmentationDataset):
 
     def file_name(self, i):
         return self.data.file_name(self.numbers[i])
+
+    def identity(self, i):
+        return self.data.identity(self.numbers[i])
 
     def with_split(self, split):
         return self.data.with_split(split)
@@ -403,12 +409,3 @@ def collate(samples: list[Sample], **_) -> Sample:
 
 
 default_collate_fn_map[Sample] = collate  # torch's own place to teach DataLoader a new type
-
-
-def stem(path: str | Path) -> str:
-    """File name without folder and suffix; takes paths of any system.
-
-    >>> stem("/SegNet/CamVid/train/0001TP_006690.png"), stem("train\\\\a.b.png"), stem("roadscenes_0_12")
-    ('0001TP_006690', 'a.b', 'roadscenes_0_12')
-    """
-    return PurePosixPath(str(path).replace("\\", "/")).stem

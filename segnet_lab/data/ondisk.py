@@ -117,6 +117,11 @@ class FileDataset(SegmentationDataset):
     def label_bytes(self, i):
         return self.read_label(self.files[self._number(i)], self.card).tobytes()
 
+    def identity(self, i):
+        image = self.files[self._number(i)].image
+        below = image.relative_to(self.root) if image.is_relative_to(self.root) else image
+        return normal(below.with_suffix("").as_posix())
+
     def file_name(self, i):
         return self.files[self._number(i)].image.name
 
