@@ -378,11 +378,11 @@ def evaluate(run_dir, dataset, root, size, options, split, json_file, device) ->
     from segnet_lab.evaluation import evaluate as score
     from segnet_lab.files import write_json
     from segnet_lab.provenance import in_words
-    from segnet_lab.results import beside_training
+    from segnet_lab.results import beside_training, images_of
     from segnet_lab.runs import load_run
 
     model = load_run(run_dir).model
-    data = _data_to_score(run_dir, model.trained_on, dataset, split, _given(root, size, options))
+    data = images_of(run_dir, dataset, split, **_given(root, size, options))
     scores = score(model.to(device or default_device()), data)
     click.echo(in_words(scores["on"]))
     for said in beside_training(run_dir, data):
@@ -391,16 +391,6 @@ def evaluate(run_dir, dataset, root, size, options, split, json_file, device) ->
         click.echo(line)
     if json_file:
         write_json(json_file, {"run": run_dir, **scores})
-
-
-def _data_to_score(run_dir: str, trained_on, dataset: str | None, split: str, given: dict):
-    """The run's own images; those of another data set at the run's size if one is named."""
-    from segnet_lab.data import load_dataset
-    from segnet_lab.results import data_of
-
-    if dataset in (None, trained_on.name):
-        return data_of(run_dir, split, strict=dataset is None, **given)
-    return load_dataset(dataset, split=split, **{"size": trained_on.size, **given})
 
 
 def _percent(scores: dict) -> list[str]:

@@ -115,12 +115,11 @@ def images_for(run: Path, dataset: str = "", split: str = "val", root: str = "",
         The images are not there.
     """
     trained_on = TrainedOn.of_run(RunDirectory(run).about()["data"])
+    data = results.images_of(run, dataset, split, root=root or None, **options)
     if dataset in ("", trained_on.name):
-        data = results.data_of(run, split, root=root or None, strict=not dataset, **options)
         for said in results.beside_training(run, data):
             print(f"{data.called} {data.split}: {said}")
         return data
-    data = load_dataset(dataset, split, root=root or None, **{"size": trained_on.size} | options)
     check_classes(SimpleNamespace(num_classes=len(trained_on.class_names), trained_on=trained_on), data)
     print(f"{run.name} was trained on {trained_on.title}; what it is shown here is {data.title} ({dataset} {split})")
     return data
@@ -239,9 +238,7 @@ def _images(values: Mapping[str, object]) -> SegmentationDataset | None:
         return load_dataset(dataset, split, root=root) if dataset else None
     known, names = results.list_runs(values["runs"]), values.get("model") or values.get("models") or ""
     run = known.get(names if isinstance(names, str) else names[0], next(iter(known.values())))
-    if dataset in (None, "", TrainedOn.of_run(RunDirectory(run).about()["data"]).name):
-        return results.data_of(run, split, root=root, strict=not dataset)
-    return load_dataset(dataset, split, root=root)
+    return results.images_of(run, dataset, split, root=root)
 
 
 def _usual_first(known: Mapping[str, Path], usual: Sequence[str]) -> list[str]:

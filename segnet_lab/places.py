@@ -80,7 +80,7 @@ def find_run(name: str | os.PathLike) -> Path:
     """
     folder = find(name)
     if folder is None:
-        known = ", ".join(_runs_near(Path(name).expanduser())) or "none"
+        known = ", ".join(runs_near(Path(name).expanduser())) or "none"
         raise FileNotFoundError(f"{name} is no run directory: it has no run.json. Known: {known}{looked(name)}")
     if not is_run(folder):
         runs = ", ".join(f"{name}/{file.parent.name}" for file in sorted(folder.glob("*/run.json")))
@@ -140,7 +140,7 @@ def sets_at_hand() -> list[str]:
     return sorted(map(name_of, folders.values()))
 
 
-def _runs_near(path: Path) -> list[str]:
+def runs_near(path: Path) -> list[str]:
     """What could have been meant instead of a path: the other runs of its set, or else all sets and single runs."""
     near = path.parent if path.is_absolute() or ".." in path.parts else path.parent.parts and find(path.parent, is_set)
     if near and is_set(near):

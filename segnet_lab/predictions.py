@@ -91,7 +91,7 @@ def find_pictures(given: Iterable[str | os.PathLike], out: str | os.PathLike) ->
 def in_the_way(pictures: Iterable[Picture], about: dict) -> list[Path]:
     """Outputs that are there already and are not what `write_prediction` made of the same picture with `about`.
 
-    Of a run that was trained further, they may be: its "weights" are not compared.
+    A run is the same where it lies at the same place, also trained further, or where its weights are, also moved.
     """
     return [
         path

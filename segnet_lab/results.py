@@ -109,6 +109,30 @@ def data_of(
     return data
 
 
+def images_of(
+    run: str | os.PathLike,
+    dataset: str | None = None,
+    split: str = "val",
+    root: str | os.PathLike | None = None,
+    **options,
+) -> SegmentationDataset:
+    """The run's own images, or, where a data set is named, those that are there now: at the size of the run.
+
+    Parameters
+    ----------
+    run : path or name
+    dataset : str, optional
+        Nothing (or ""): `data_of(run, split)`, which refuses images that have changed. The name of the run's own data
+        set takes them as they are; that of another loads another. What to say of them knows `beside_training`.
+    split, root, **options
+        As in `data_of`.
+    """
+    trained_on = TrainedOn.of_run(RunDirectory(find_run(run)).about()["data"])
+    if not dataset or dataset == trained_on.name:
+        return data_of(run, split, root, strict=not dataset, **options)
+    return load_dataset(dataset, split, root=root, **{"size": trained_on.size} | options)
+
+
 def beside_training(run: str | os.PathLike, data: SegmentationDataset) -> list[str]:
     """What a reader must know of images that a run is scored on, beside its score: one sentence each, often none.
 
@@ -200,7 +224,7 @@ def _differ(recorded: dict, data: SegmentationDataset) -> bool:
 def _other_images(run, role: str, recorded: dict, now: object, and_so: str = "") -> str:
     now = f"{now} now" if isinstance(now, int) else now
     return (
-        f"the {role} images of run {run} ({called({**recorded, 'data': recorded['name']})}) are no longer those on "
+        f"the {role} images of run {run} ({recorded.get('called', recorded['name'])}) are no longer those on "
         f"record: {recorded['images']} then, {now}, of other names or with other labels{and_so}. Put them back; or, to "
         "take what is there now, name the data set: --data on the command line, -p dataset in a lesson, strict=False "
         "in data_of"

@@ -30,7 +30,7 @@ from segnet_lab.data.cards import load_card
 from segnet_lab.devices import compute_dtype, device_of
 from segnet_lab.files import write_json, write_text
 from segnet_lab.models import EncoderDecoder, create_model
-from segnet_lab.places import find, find_run
+from segnet_lab.places import find, find_run, runs_near
 from segnet_lab.provenance import TrainedOn, describe_data
 from segnet_lab.recipe import Recipe
 
@@ -114,9 +114,8 @@ class RunDirectory:
         try:
             about = json.loads(self.about_file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
-            raise FileNotFoundError(
-                f"{self.path} is no run directory: it has no run.json. Known: {', '.join(_runs_near(self.path))}"
-            ) from None
+            known = ", ".join(runs_near(self.path)) or "none"
+            raise FileNotFoundError(f"{self.path} is no run directory: it has no run.json. Known: {known}") from None
         except ValueError as error:  # cut short, or no text
             raise ValueError(
                 f"{self.about_file} is damaged ({error}): restore it from a copy, or train into another run_dir"
@@ -389,13 +388,14 @@ def _same_start(was: str | dict, now: str | dict) -> bool:
     """Whether a run may have started from what is named now: that may have been moved, be gone, or have trained on."""
     if isinstance(was, str) or isinstance(now, str):
         return was == now
-    before, after = (start.get("run", start.get("imagenet")) for start in (was, now))
-    if ("run" in was) != ("run" in now) or "run" not in was:
-        return ("run" in was) == ("run" in now) and Path(before).name == Path(after).name
-    folder = find(after)
-    if folder is None or not Path(before).exists():
-        return Path(before).name == Path(after).name
-    return Path(before).resolve() in (folder.resolve(), *(file.parent.resolve() for file in folder.glob("*/run.json")))
+    kind = "run" if "run" in was else "imagenet"
+    if kind not in now:
+        return False
+    before, after = Path(was[kind]), Path(now[kind])
+    folder = find(after) if kind == "run" and before.exists() else None
+    if folder is None:
+        return before.name == after.name
+    return before.resolve() in (folder.resolve(), *(file.parent.resolve() for file in folder.glob("*/run.json")))
 
 
 def _start_in_words(start: str | dict) -> str:
@@ -442,7 +442,3 @@ def _nan_for_none(value):
     if isinstance(value, list):
         return [_nan_for_none(v) for v in value]
     return float("nan") if value is None else value
-
-
-def _runs_near(path: Path) -> list[str]:
-    return sorted(file.parent.name for file in path.parent.glob("*/run.json")) or ["none here"]
