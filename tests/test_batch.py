@@ -225,7 +225,7 @@ def test_a_terminated_run_keeps_what_it_printed(notebook, tmp_path):
                     break
             time.sleep(0.2)
         process.terminate()
-        assert process.wait(20) != 0
+        assert process.wait(60) != 0
     finally:
         process.kill()
         process.wait()
