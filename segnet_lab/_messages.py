@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from numbers import Integral
 
 EXPECTED = (ValueError, OSError, ArithmeticError, RuntimeError, ImportError)  # what users meet: one line is enough
 
@@ -17,6 +18,15 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     close = get_close_matches(str(name), known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"unknown {kind} {name!r}.{hint} Known: {', '.join(known)}"
+
+
+def is_number(value: object, kind: type = Integral) -> bool:
+    """Whether it is a number of that kind: of Python or numpy, but not True or False, which Python takes for 1 and 0.
+
+    >>> is_number(3), is_number(3.0), is_number(True), is_number("3")
+    (True, False, False, False)
+    """
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def in_options(message: str, options: Mapping[str, str]) -> str:

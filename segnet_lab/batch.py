@@ -14,12 +14,11 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import product
-from numbers import Integral
 from pathlib import Path
 
 import nbformat
 
-from segnet_lab._messages import unknown
+from segnet_lab._messages import is_number, unknown
 from segnet_lab.files import write_text
 from segnet_lab.folders import runs_dir, shipped
 from segnet_lab.parameters_cell import Parameter, converted, declared, read_notebook
@@ -245,7 +244,7 @@ def sweep(
         A value or the number of jobs is refused, or a notebook of that name in the folder is of another sweep; nothing
         was run.
     """
-    if isinstance(jobs, bool) or not isinstance(jobs, Integral) or jobs < 1:
+    if not is_number(jobs) or jobs < 1:
         raise ValueError(f"jobs={jobs!r}: give how many notebooks to run at a time, at least 1")
     source = find_notebook(name)
     combinations = _combinations(source, grid)

@@ -241,6 +241,17 @@ def _data_options(data: str, size: str, default: str | None = None):
     return decorate
 
 
+OPTIONS_OF_THEIR_OWN = {
+    "name": "give --data",
+    "split": "give --split, where the command has it",
+    "part": "give --fold to `segnet-lab train`, or use data.part(...) in Python",
+    "run": "give --run",
+    "strict": "name the data set with --data to take its images as they are now",
+    "root": "give --root",
+    "size": "give --size H W",
+}
+
+
 def _given(root: str | None, size: tuple | None, options: tuple) -> dict:
     """What the data options change, by name."""
     given = {name: value for name, value in (("root", root), ("size", size)) if value}
@@ -252,17 +263,6 @@ def _given(root: str | None, size: tuple | None, options: tuple) -> dict:
         except yaml.YAMLError:
             raise click.UsageError(f"-D {key} {value}: the value is no number, word or list") from None
     return given
-
-
-OPTIONS_OF_THEIR_OWN = {
-    "name": "give --data",
-    "split": "give --split, where the command has it",
-    "part": "give --fold to `segnet-lab train`, or use data.part(...) in Python",
-    "run": "give --run",
-    "strict": "name the data set with --data to take its images as they are now",
-    "root": "give --root",
-    "size": "give --size H W",
-}
 
 
 class _Device(click.ParamType):

@@ -66,11 +66,7 @@ def write_demo_page(name: str, path: Path, notebooks: Iterable[Path] = (), comma
     page = playground_page(
         title="What must an encoder remember?",
         line=f"Paint on the input. Below, what networks trained on this machine make of it: {ways}",
-        below="\n".join(
-            f'<section class="segnet-page" id="{heading.split()[-1]}">{text}</section>'
-            for heading, text in below.items()
-            if text
-        ),
+        below="\n".join(f'<section id="{h.split()[-1]}">{text}</section>' for h, text in below.items() if text),
         css=STYLE.read_text(encoding="utf-8"),
     )
     path.write_text(page, encoding="utf-8")

@@ -43,12 +43,27 @@ def held(name: str | os.PathLike, fits: Callable[[Path], bool] = is_either) -> I
     fits : callable
         What is looked for: `is_run`, `is_set`, `is_either`.
     """
-    path, seen = Path(name).expanduser(), set()
-    for place in places() if path.parts and ".." not in path.parts else [Path()]:
-        for folder in (place / path, place.parent / path) if path.parts[:1] == (place.name,) else (place / path,):
-            if (real := os.path.realpath(folder)) not in seen and fits(folder):
-                seen.add(real)
-                yield folder
+    seen = set()
+    for folder in _meant(Path(name).expanduser()):
+        if (real := os.path.realpath(folder)) not in seen and fits(folder):
+            seen.add(real)
+            yield folder
+
+
+def _meant(path: Path) -> Iterator[Path]:
+    """What a name may mean, in order, whether it is there or not."""
+    if _is_path_alone(path) or not path.parts:  # "." is here
+        yield path
+        return
+    for place in places():
+        yield place / path
+        if path.parts[:1] == (place.name,):
+            yield place.parent / path
+
+
+def _is_path_alone(path: Path) -> bool:
+    """Whether it is looked for in no other place."""
+    return path.is_absolute() or ".." in path.parts
 
 
 def find(name: str | os.PathLike, fits: Callable[[Path], bool] = is_either) -> Path | None:
@@ -80,12 +95,17 @@ def find_run(name: str | os.PathLike) -> Path:
     """
     folder = find(name)
     if folder is None:
-        known = ", ".join(runs_near(Path(name).expanduser())) or "none"
-        raise FileNotFoundError(f"{name} is no run directory: it has no run.json. Known: {known}{looked(name)}")
+        raise FileNotFoundError(f"{no_run(name)}{looked(name)}")
     if not is_run(folder):
         runs = ", ".join(f"{name}/{file.parent.name}" for file in sorted(folder.glob("*/run.json")))
         raise ValueError(f"{said(name, folder)} is a set of runs: name one of them, {runs}")
     return folder
+
+
+def no_run(name: str | os.PathLike) -> str:
+    """A message: there is no run of that name; these there are."""
+    known = ", ".join(runs_near(Path(name).expanduser())) or "none"
+    return f"{name} is no run directory: it has no run.json. Known: {known}"
 
 
 def said(name: str | os.PathLike, folder: Path) -> str:
@@ -95,7 +115,7 @@ def said(name: str | os.PathLike, folder: Path) -> str:
 
 def looked(name: str | os.PathLike) -> str:
     """The end of a message about a name that means nothing: where it was looked for."""
-    if Path(name).expanduser().is_absolute() or ".." in Path(name).parts:
+    if _is_path_alone(Path(name).expanduser()):
         return ""
     here, *others = dict.fromkeys(os.path.abspath(place) for place in places())
     return f"; looked in {here}, {', '.join(others)}"
@@ -142,7 +162,7 @@ def sets_at_hand() -> list[str]:
 
 def runs_near(path: Path) -> list[str]:
     """What could have been meant instead of a path: the other runs of its set, or else all sets and single runs."""
-    near = path.parent if path.is_absolute() or ".." in path.parts else path.parent.parts and find(path.parent, is_set)
-    if near and is_set(near):
+    near = path.parent if _is_path_alone(path) else find(path.parent, is_set) if path.parent.parts else None
+    if near is not None and is_set(near):
         return sorted(file.parent.name for file in near.glob("*/run.json"))
     return [*sets_at_hand(), *(name_of(run) for run in every_run() if is_place(run.parent))]

@@ -3,9 +3,9 @@
 import ast
 import math
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
+from numbers import Real
 
-from segnet_lab._messages import unknown
+from segnet_lab._messages import is_number, unknown
 from segnet_lab.losses import BALANCINGS
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -138,9 +138,9 @@ def _typed(field, value):
     if field.type is bool:
         ok, wanted = isinstance(value, bool), "True or False"
     elif field.type is int:
-        ok, wanted = isinstance(value, Integral) and not isinstance(value, bool), "a whole number"
+        ok, wanted = is_number(value), "a whole number"
     elif field.type is float:
-        ok, wanted = isinstance(value, Real) and not isinstance(value, bool), "a number"
+        ok, wanted = is_number(value, Real), "a number"
     else:
         ok, wanted = isinstance(value, str), "text"
     if not ok:

@@ -123,7 +123,8 @@ def images_of(
     run : path or name
     dataset : str, optional
         Nothing (or ""): `data_of(run, split)`, which refuses images that have changed. The name of the run's own data
-        set takes them as they are; that of another loads another. What to say of them knows `beside_training`.
+        set takes them as they are; that of another loads another. `beside_training` says what a reader must know of
+        them.
     split, root, **options
         As in `data_of`.
     """
@@ -155,21 +156,21 @@ def beside_training(run: str | os.PathLike, data: SegmentationDataset) -> list[s
         return [] if trained_on.called == data.called else [f"the network was trained on {trained_on}"]
     if about["fingerprint"] == data.fingerprint():
         return []
-    said = []
+    remarks = []
     if all(record.get("fingerprint") != data.fingerprint() for record in met):
         if trained_on.called != data.called:
-            said.append(f"the network was trained on {trained_on}")
+            remarks.append(f"the network was trained on {trained_on}")
         elif any(_is_of(record, data) for record in met):
-            said.append("these are not the images and labels that the run has on record")
+            remarks.append("these are not the images and labels that the run has on record")
     roots = dict.fromkeys((None, data.options.get("root")))  # where the run says; or where these lie, if it was moved
     sets = (_training_set(run, about, root) for root in roots)
     there = next((found for found in sets if found is not None and not _differ(about, found)), None)
     if there is not None:
         shared = data.shared_with(there)
-        return [*said, f"it was trained on {shared} of these {len(data)} images"] if shared else said
+        return [*remarks, f"it was trained on {shared} of these {len(data)} images"] if shared else remarks
     if any(record.get("fingerprint") == data.fingerprint() for record in met):
-        return said
-    return [*said, "what it was trained on is not there as it was, so nobody knows whether it has seen these images"]
+        return remarks
+    return [*remarks, "what it was trained on is not there as it was, so nobody knows whether it has seen these images"]
 
 
 def _load(run, about: dict, role: str, root, options: dict) -> tuple[SegmentationDataset, dict | None]:
@@ -282,7 +283,20 @@ def scores_table(name: str, split: str = "val") -> pd.DataFrame:
 
 
 def class_table(name: str, split: str = "val", score: str = "accuracy") -> pd.DataFrame:
-    """Score of every class ("accuracy", "IoU" or "BF") in percent: a row a run, a column a class."""
+    """Score of every class in percent: one row per run, one column per class; a run without scores is left out.
+
+    Parameters
+    ----------
+    name, split : str
+        As in `scores_table`.
+    score : str
+        "accuracy", "IoU" or "BF".
+
+    Raises
+    ------
+    ValueError
+        There is no such set, no such split, or no such score.
+    """
     if score not in CLASS_SCORES:
         raise ValueError(unknown("score of a class", score, CLASS_SCORES))
     rows = {}

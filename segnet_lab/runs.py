@@ -30,7 +30,7 @@ from segnet_lab.data.cards import load_card
 from segnet_lab.devices import compute_dtype, device_of
 from segnet_lab.files import write_json, write_text
 from segnet_lab.models import EncoderDecoder, create_model
-from segnet_lab.places import find, find_run, runs_near
+from segnet_lab.places import find, find_run, no_run
 from segnet_lab.provenance import TrainedOn, describe_data
 from segnet_lab.recipe import Recipe
 
@@ -86,7 +86,8 @@ class RunDirectory:
         log = self.read_log()
         done = len(log)
         every = recipe.get("evaluate_every", 1)
-        least = done if not done or done % every == 0 or self.finished() or "G" in log[-1] else done + 1  # is validated
+        can_end_here = not done or done % every == 0 or self.finished() or "G" in log[-1]  # its last epoch is validated
+        least = done if can_end_here else done + 1
         if epochs < least:
             raise ValueError(
                 f"{self.path} has done {done} epochs already: give epochs={least} or more, or another run_dir"
@@ -114,8 +115,7 @@ class RunDirectory:
         try:
             about = json.loads(self.about_file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
-            known = ", ".join(runs_near(self.path)) or "none"
-            raise FileNotFoundError(f"{self.path} is no run directory: it has no run.json. Known: {known}") from None
+            raise FileNotFoundError(no_run(self.path)) from None
         except ValueError as error:  # cut short, or no text
             raise ValueError(
                 f"{self.about_file} is damaged ({error}): restore it from a copy, or train into another run_dir"

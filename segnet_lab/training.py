@@ -120,7 +120,9 @@ def train(
             print(report, flush=True)
     device = torch.device(device or default_device())
     about = describe(network, data, validation, recipe, device)
-    run.open({**about, "start": run.about().get("start", about["start"])} if _is_of(network, run) else about)
+    if _is_of(network, run):  # it goes on from its own weights; where those began is on record
+        about["start"] = run.about().get("start", about["start"])
+    run.open(about)
     network.trained_on = TrainedOn.of(data)
     training = _Training(model, network, data, validation, recipe, run, device, on_epoch)
     try:

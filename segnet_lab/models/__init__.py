@@ -7,7 +7,7 @@ from numbers import Integral, Real
 import torch
 from torch import nn
 
-from segnet_lab._messages import unknown
+from segnet_lab._messages import is_number, unknown
 from segnet_lab.data.transforms import INPUT_TRANSFORMS
 from segnet_lab.models.decoders import Ports
 from segnet_lab.models.layers import ConvBN, score
@@ -166,7 +166,7 @@ def _check_types(name, num_classes, width, dropout, input_transform, seed, weigh
         ("seed", seed, Integral, "a whole number"),
     )
     for argument, value, kind, wanted in numbers:
-        if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+        if value is not None and not is_number(value, kind):
             raise ValueError(f"{argument}={_shown(value)}: give {wanted}")
     if seed is not None and not -(2**63) <= seed < 2**64:
         raise ValueError(f"seed={seed}: give a whole number from -2^63 to 2^64 - 1")

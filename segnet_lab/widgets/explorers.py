@@ -12,14 +12,13 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
-from numbers import Integral
 
 import ipywidgets as w
 import numpy as np
 import torch.nn.functional as F
 from PIL import Image
 
-from segnet_lab._messages import EXPECTED
+from segnet_lab._messages import EXPECTED, is_number
 from segnet_lab.data.base import as_dataset
 from segnet_lab.data.images import read_image
 from segnet_lab.figures import balance, compared, inside
@@ -283,7 +282,7 @@ def _of_area(picture: Image.Image, height: int, width: int) -> Image.Image:
 
 
 def _at_least_one(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+    if not is_number(value) or value < 1:
         raise ValueError(f"{name}={value!r}: give a whole number of at least 1")
     return int(value)
 
