@@ -31,13 +31,13 @@ lab: .venv/demo   ## open the lessons
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
 
 results: .venv/demo  ## make a committed set of results again: make results SET=roadscenes
-	$(BIN)/python results/replicate.py $(SET) --jobs 2
+	$(BIN)/python tools/replicate.py $(SET) --jobs 2
 
 bench: .venv/bench  ## measure everything in benchmarks/ again
 	$(BIN)/python benchmarks/run.py --threads 2
 
 pictures: .venv/test .venv/chromium  ## make the pictures of README.md and docs/ again
-	OMP_NUM_THREADS=1 $(BIN)/python docs/pictures.py
+	OMP_NUM_THREADS=1 $(BIN)/python tools/pictures.py
 
 clean:            ## forget installations and caches; runs/ stays
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

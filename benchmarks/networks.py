@@ -25,12 +25,13 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from segnet_lab import create_model, kernels, load_run, optimize, pooling
-from segnet_lab.allocator import left_behind
-from segnet_lab.devices import autocast
-from segnet_lab.folders import shipped
-from segnet_lab.losses import cross_entropy
-from segnet_lab.results import data_of
+from segnet_lab import create_model, load_run, optimize, pooling, pooling_fast
+from segnet_lab._support import compiled
+from segnet_lab._support.devices import autocast
+from segnet_lab._support.folders import shipped
+from segnet_lab.probe.allocations import left_behind
+from segnet_lab.results.run_data import data_of
+from segnet_lab.training.losses import cross_entropy
 
 sys.path.insert(0, str(Path(__file__).parent))
 from naive import NaiveSegNet
@@ -83,7 +84,7 @@ def training_form(network: str, form: str, batch: int):
 
     def step():
         optimizer.zero_grad()
-        with kernels.switched_off(when=checkpointing):  # as `train` does
+        with compiled.switched_off(when=checkpointing):  # as `train` does
             with autocast(torch.device("cpu"), torch.bfloat16 if bfloat16 else torch.float32):
                 logits = model(images)
             loss = F.cross_entropy(logits.float(), labels) if naive else cross_entropy(logits, labels)
@@ -315,10 +316,10 @@ def fresh_process(network: str, kind: str, form: str, size: tuple[int, int]) -> 
 
 def _worker(task: dict) -> tuple[float, float]:
     imported = _memory("VmRSS")
-    if task["form"] in USE_NUMBA and kernels.available():  # load it now
+    if task["form"] in USE_NUMBA and compiled.available():  # load it now
         codes = np.zeros(1, np.uint8)
         maps = np.zeros((1, 2, 2, 1), np.int32), np.zeros((1, 1, 1, 1), np.int32)
-        kernels.pool(maps[0], 2**30, False, maps[1], codes)
+        pooling_fast.pool(maps[0], 2**30, False, maps[1], codes)
     numba = _memory("VmRSS") - imported
     if task["kind"] == "inference":
         form, images = inference_form(task["network"], task["form"]), torch.rand(1, 3, *task["size"])

@@ -41,7 +41,7 @@ def main() -> None:
     if wrong := [name for name in options.names if name not in PARTS]:
         parser.error(f"unknown part {wrong[0]!r}; known: {', '.join(PARTS)}")
     sys.path[:0] = [str(HERE), str(HERE.parent)]
-    from segnet_lab.files import write_json, write_text
+    from segnet_lab._support.files import write_json, write_text
 
     file = FOLDER / "benchmarks.json"
     results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}

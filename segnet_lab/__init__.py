@@ -13,24 +13,35 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-_FROM = {
-    "create_model": "models",
-    "list_models": "models",
-    "list_weights": "models.weights",
-    "start_from": "models.weights",
-    "load_dataset": "data",
-    "Recipe": "recipe",
-    "train": "training",
-    "evaluate": "evaluation",
-    "load_run": "runs",
-    "predict": "inference",
-    "optimize": "optimization",
-    "predict_with_uncertainty": "uncertainty",
+_FROM = {  # name -> the module that it is in
+    "create_model": "models.create",
+    "list_models": "models.create",
+    "list_weights": "models.from_runs",
+    "load_run": "models.from_runs",
+    "start_from": "models.start",
     "load_imagenet": "models.imagenet",
-    "costs": "costing",
-    "compare_costs": "costing",
+    "load_dataset": "data",
+    "Recipe": "runs.recipe",
+    "train": "training.loop",
+    "evaluate": "training.evaluation",
+    "predict": "inference.predict",
+    "optimize": "inference.fast",
+    "predict_with_uncertainty": "inference.mc_dropout",
+    "costs": "probe.costs",
+    "compare_costs": "probe.costs",
 }
-_MODULES = ("pooling", "models", "data", "losses", "metrics", "figures", "widgets", "paper", "probe", "results")
+_MODULES = {  # name -> where it stands
+    "pooling": "pooling",
+    "models": "models",
+    "data": "data",
+    "losses": "training.losses",
+    "metrics": "metrics",
+    "figures": "figures",
+    "widgets": "widgets",
+    "paper": "paper",
+    "probe": "probe",
+    "results": "results",
+}
 
 __all__ = ["__version__", *_FROM, *_MODULES]
 
@@ -39,7 +50,7 @@ def __getattr__(name: str):
     if name in _FROM:
         return getattr(import_module(f"segnet_lab.{_FROM[name]}"), name)
     if name in _MODULES:
-        return import_module(f"segnet_lab.{name}")
+        return import_module(f"segnet_lab.{_MODULES[name]}")
     raise AttributeError(f"segnet_lab has no {name!r}; it has {', '.join(__all__)}")
 
 

@@ -15,7 +15,7 @@ import click
 import yaml
 
 from segnet_lab import __version__
-from segnet_lab._messages import EXPECTED, in_options
+from segnet_lab._support.errors import EXPECTED, in_options
 
 
 class _Command(click.Command):
@@ -88,7 +88,7 @@ class _RunPath(_Path):
     """A run or a set of runs: its path, or its name among one's own runs or those that came with the kit."""
 
     def convert(self, value, param, ctx):
-        from segnet_lab.places import find
+        from segnet_lab.runs.places import find
 
         path = super().convert(value, param, ctx)
         return str(find(path) or path)
@@ -114,7 +114,7 @@ def main(traceback: bool) -> None:
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in a browser.")
 def demo(epochs: int, lab: bool, browser: bool) -> None:
     """Train a few ways of decoding on scenes made here, and show them in one page. Minutes on a laptop."""
-    from segnet_lab.demo import run_demo
+    from segnet_lab.lessons.demo import run_demo
 
     run_demo(epochs=epochs, open_lab=lab, open_page=browser)
 
@@ -123,7 +123,7 @@ def demo(epochs: int, lab: bool, browser: bool) -> None:
 @click.argument("folder", metavar="DIR", type=FOLDER)
 def lessons(folder: str) -> None:
     """Copy the lessons to DIR, to work in. What is there already stays as it is."""
-    from segnet_lab.lessons import copy_lessons
+    from segnet_lab.lessons.copies import copy_lessons
 
     copied = copy_lessons(folder)
     click.echo(f"{len(copied.written)} files copied to {copied.folder}, solutions in {copied.folder / 'solutions'}")
@@ -139,21 +139,21 @@ def lessons(folder: str) -> None:
 @click.option("--refresh", is_flag=True, help="For authors: put fresh outputs into the notebook itself.")
 def notebooks(name: str | None, parameter: tuple, output: str | None, refresh: bool) -> None:
     """Run the lesson NAME from top to bottom; without a name, list the lessons and their parameters."""
-    from segnet_lab import batch
+    from segnet_lab.lessons import notebooks
 
     if refresh:
         if name is None or parameter or output:
             raise click.UsageError("--refresh takes a NAME, and neither parameters nor an output")
-        click.echo(f"refreshed: {batch.refresh(name)}")
+        click.echo(f"refreshed: {notebooks.refresh(name)}")
         return
 
     if name is None:
-        for lesson in batch.list_notebooks():
+        for lesson in notebooks.list_notebooks():
             click.echo(lesson)
-            for p in batch.parameters(lesson).values():
+            for p in notebooks.parameters(lesson).values():
                 click.echo(f"    {p.name}: {p.type} = {p.default!r}  {p.help}")
         return
-    click.echo(f"executed: {batch.run_notebook(name, batch.parse_parameters(parameter), output)}")
+    click.echo(f"executed: {notebooks.run_notebook(name, notebooks.parse_parameters(parameter), output)}")
 
 
 @main.command()
@@ -171,9 +171,9 @@ def notebooks(name: str | None, parameter: tuple, output: str | None, refresh: b
 @click.option("-j", "--jobs", type=AT_LEAST_ONE, default=1, show_default=True, help="Notebooks at a time.")
 def sweep(name: str, grid: tuple, folder: str, jobs: int) -> None:
     """Run the lesson NAME for every combination of parameter values."""
-    from segnet_lab import batch
+    from segnet_lab.lessons import notebooks
 
-    results = batch.sweep(name, batch.parse_grid(name, grid), folder, jobs)
+    results = notebooks.sweep(name, notebooks.parse_grid(name, grid), folder, jobs)
     for output, error in results.items():
         click.echo(f"{'failed' if error else 'done  '}  {output}")
     if any(results.values()):
@@ -182,7 +182,7 @@ def sweep(name: str, grid: tuple, folder: str, jobs: int) -> None:
 
 # ------------------------------------------------------------------------------------------------ networks
 
-RECIPE_HELP = {  # what `train --help` says of each setting of segnet_lab.recipe.Recipe
+RECIPE_HELP = {  # what `train --help` says of each setting of segnet_lab.runs.recipe.Recipe
     "epochs": "How often every image is seen; with more, a finished run goes on.",
     "learning_rate": "0.1 for the Basic networks; 0.001 for those with a VGG16 encoder.",
     "momentum": "Of sgd and rmsprop.",
@@ -205,7 +205,7 @@ class _WithRecipe(_Command):
     """A command with one option per field of Recipe, so that a setting exists once."""
 
     def get_params(self, context):
-        from segnet_lab.recipe import Recipe
+        from segnet_lab.runs.recipe import Recipe
 
         *own, help_option = super().get_params(context)
         for field in fields(Recipe):
@@ -332,10 +332,10 @@ def train(
     """
     from segnet_lab.data import load_dataset
     from segnet_lab.models import create_model
-    from segnet_lab.provenance import in_words
-    from segnet_lab.recipe import Recipe
-    from segnet_lab.runs import RunDirectory
-    from segnet_lab.training import train as run_training
+    from segnet_lab.runs.directory import RunDirectory
+    from segnet_lab.runs.provenance import in_words
+    from segnet_lab.runs.recipe import Recipe
+    from segnet_lab.training.loop import train as run_training
 
     recipe = Recipe(**recipe)
     data = load_dataset(dataset, split="train", **_given(root, size, options))
@@ -349,7 +349,7 @@ def train(
     )
     on_epoch = None
     if tensorboard:
-        from segnet_lab.tensorboard import writer
+        from segnet_lab.training.tensorboard import writer
 
         on_epoch = writer(run_dir)
     run_training(
@@ -374,12 +374,12 @@ def train(
 @_device
 def evaluate(run_dir, dataset, root, size, options, split, json_file, device) -> None:
     """Score a run's selected weights on its own data set: G, C, mIoU, BF in percent, and what they belong to."""
-    from segnet_lab.devices import default_device
-    from segnet_lab.evaluation import evaluate as score
-    from segnet_lab.files import write_json
-    from segnet_lab.provenance import in_words
-    from segnet_lab.results import beside_training, images_of
-    from segnet_lab.runs import load_run
+    from segnet_lab._support.devices import default_device
+    from segnet_lab._support.files import write_json
+    from segnet_lab.models.from_runs import load_run
+    from segnet_lab.results.run_data import beside_training, images_of
+    from segnet_lab.runs.provenance import in_words
+    from segnet_lab.training.evaluation import evaluate as score
 
     model = load_run(run_dir).model
     data = images_of(run_dir, dataset, split, **_given(root, size, options))
@@ -414,8 +414,8 @@ def runs(names: tuple, split: str, csv_file: str | None) -> None:
 
     What each is, how far it is, and its scores in percent with what they belong to.
     """
-    from segnet_lab.files import write_text
-    from segnet_lab.overview import as_text, runs_table
+    from segnet_lab._support.files import write_text
+    from segnet_lab.results.overview import as_text, runs_table
 
     table = runs_table(names or None, split)
     if csv_file:
@@ -426,7 +426,7 @@ def runs(names: tuple, split: str, csv_file: str | None) -> None:
 @main.command()
 def weights() -> None:
     """List the trained weights at hand, which `train --init` and `create_model(name, weights=...)` take."""
-    from segnet_lab.models.weights import list_weights
+    from segnet_lab.models.from_runs import list_weights
 
     table = list_weights().reset_index()
     click.echo(table.to_string(index=False, na_rep="") if len(table) else "no weights yet: `segnet-lab train --help`")
@@ -473,11 +473,11 @@ def predict(images, run_dir, out, size, overwrite, device) -> None:
     Goes on past a file that cannot be read, and then ends with exit code 1. What the same command made before is made
     again, also by a run that was trained further; it stops before the first if other files are in the way.
     """
-    from segnet_lab.checkpoints import checksum
-    from segnet_lab.devices import default_device
-    from segnet_lab.optimization import optimize
-    from segnet_lab.predictions import find_pictures, in_the_way, write_prediction
-    from segnet_lab.runs import load_run
+    from segnet_lab._support.devices import default_device
+    from segnet_lab.inference.fast import optimize
+    from segnet_lab.inference.prediction_files import find_pictures, in_the_way, write_prediction
+    from segnet_lab.models.from_runs import load_run
+    from segnet_lab.runs.checkpoints import checksum
 
     model, place = load_run(run_dir).model, os.path.realpath(run_dir)
     about = {
@@ -618,7 +618,7 @@ def bench(arguments: tuple) -> None:
 @click.option("--stop", is_flag=True, help="Close what is open.")
 def classroom(host: str, port: int, runs: str, yes: bool, stop: bool) -> None:
     """Serve the lessons and widgets as apps without code cells, to this computer or to a room."""
-    from segnet_lab import classroom as room
+    from segnet_lab.lessons import classroom as room
 
     if stop:
         count = room.stop()

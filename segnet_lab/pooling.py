@@ -19,7 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segnet_lab import kernels
+from segnet_lab import pooling_fast
+from segnet_lab._support import compiled
+from segnet_lab._support.errors import InvalidInput
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")  # code -> corner
 KERNELS_FROM = 2**18  # elements of a full-size map
@@ -243,7 +245,7 @@ def _pool(x: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
     values = x.new_empty(b, *pooled_size(size), c)
     codes = torch.empty(packed_bytes(values.numel()), dtype=torch.uint8)
     infinity = int(_bits(torch.tensor(torch.inf, dtype=x.dtype)))
-    kernels.pool(_bits(_channels_last(x)), infinity, relu, _bits(values), codes.numpy())
+    pooling_fast.pool(_bits(_channels_last(x)), infinity, relu, _bits(values), codes.numpy())
     return values.permute(0, 3, 1, 2).contiguous(memory_format=_layout(x)), codes
 
 
@@ -251,7 +253,7 @@ def _scatter(values: Tensor, codes: Tensor, size: tuple[int, int]) -> Tensor:
     if not _kernels_pay(4 * values.numel(), values):
         return unpool_in_torch(values, codes, size)
     x = values.new_empty(values.shape[0], *size, values.shape[1])
-    kernels.unpool(_bits(_channels_last(values)), codes.numpy(), _bits(x))
+    pooling_fast.unpool(_bits(_channels_last(values)), codes.numpy(), _bits(x))
     return x.permute(0, 3, 1, 2).contiguous(memory_format=_layout(values))
 
 
@@ -260,14 +262,14 @@ def _gather(x: Tensor, codes: Tensor) -> Tensor:
         return pick_in_torch(x, codes)
     b, c, *size = x.shape
     values = x.new_empty(b, *pooled_size(size), c)
-    kernels.pick(_bits(_channels_last(x)), codes.numpy(), _bits(values))
+    pooling_fast.pick(_bits(_channels_last(x)), codes.numpy(), _bits(values))
     return values.permute(0, 3, 1, 2).contiguous(memory_format=_layout(x))
 
 
 def _kernels_pay(elements: int, x: Tensor) -> bool:
     """On a CPU, outside of tracing, and for maps that take longer than a millisecond: loading numba takes a second."""
     plain = not torch.compiler.is_compiling() and type(x) is Tensor and x.device.type == "cpu"
-    return plain and x.element_size() in _INTEGER and elements >= KERNELS_FROM and kernels.available()
+    return plain and x.element_size() in _INTEGER and elements >= KERNELS_FROM and compiled.available()
 
 
 def _channels_last(x: Tensor) -> Tensor:
@@ -408,7 +410,7 @@ def _check_map(x: Tensor) -> None:
             "torch.onnx.export(model, (image,), file, dynamo=True)"
         )
     if x.dim() != 4 or not x.is_floating_point() or 0 in x.shape[-2:]:
-        raise ValueError(
+        raise InvalidInput(
             f"expected a float map (B, C, H, W) with H, W >= 1, got {x.dtype} of shape {tuple(x.shape)}"
             + ("; add the missing axes with x[None]" if x.dim() < 4 else "")
         )
@@ -416,13 +418,13 @@ def _check_map(x: Tensor) -> None:
 
 def _check_codes(codes: Tensor, shape: torch.Size, size: tuple[int, int]) -> None:
     if tuple(shape[-2:]) != pooled_size(size):
-        raise ValueError(
+        raise InvalidInput(
             f"a map of size {size} pools to {pooled_size(size)}, but values are {tuple(shape[-2:])}: "
             "pass the size of the map that was pooled, x.shape[-2:]"
         )
     length = packed_bytes(math.prod(shape))  # shape.numel() would tie an exported graph to this batch
     if codes.dtype != torch.uint8 or codes.shape != (length,):
-        raise ValueError(
+        raise InvalidInput(
             f"values of shape {tuple(shape)} need {length} bytes of uint8 codes, "
             f"got {codes.dtype} of shape {tuple(codes.shape)}: pass the codes that max_pool_2x2 returned"
         )

@@ -6,8 +6,8 @@ import matplotlib
 import pytest
 import torch
 
-from segnet_lab import places
 from segnet_lab.data import load_dataset
+from segnet_lab.runs import places
 
 collect_ignore = ["browser"]  # a pytest call of its own: Playwright's loop stays in the process
 

@@ -19,10 +19,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 import segnet_lab as sl
-from segnet_lab import checkpoints, results
+from segnet_lab import results
 from segnet_lab.cli import RECIPE_HELP, main
-from segnet_lab.predictions import made_of
-from segnet_lab.recipe import Recipe
+from segnet_lab.inference.prediction_files import made_of
+from segnet_lab.runs import checkpoints
+from segnet_lab.runs.recipe import Recipe
 
 TRAIN = ["--size", "32", "48", "--width", "0.1", "--epochs", "1", "--batch-size", "4", "-D", "images", "6"]
 NAMES = "abcdefghijk"  # eleven classes, as many as roadscenes has
@@ -197,7 +198,7 @@ def test_warnings_are_lines_in_the_words_of_the_command(monkeypatch):
             assert warnings.showwarning is usual
         return result, len(as_python_shows_them)
 
-    monkeypatch.setattr("segnet_lab.overview.runs_table", warns)
+    monkeypatch.setattr("segnet_lab.results.overview.runs_table", warns)
     lines = ["nothing of --split test: give --csv 'x'", "another", "a third"]
     shown, others = said("default")
     assert (shown.stderr.splitlines(), others) == ([f"warning: {line}" for line in lines], 0)
@@ -222,7 +223,7 @@ def test_a_fault_of_torch_is_not_passed_off_as_the_users(monkeypatch, run_dir):
     def fault(*_):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr("segnet_lab.evaluation.evaluate", fault)
+    monkeypatch.setattr("segnet_lab.training.evaluation.evaluate", fault)
     said = segnet_lab("evaluate", "--run", run_dir, fails=True)
     assert "mat1 and mat2" in said
     assert "segnet-lab --traceback" in said
@@ -234,7 +235,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch, run_dir):
     def closed(*_):
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")  # segnet-lab evaluate ... | head -1
 
-    monkeypatch.setattr("segnet_lab.evaluation.evaluate", closed)
+    monkeypatch.setattr("segnet_lab.training.evaluation.evaluate", closed)
     assert segnet_lab("evaluate", "--run", run_dir, fails=True) == ""
 
 
@@ -242,7 +243,7 @@ def test_stopped_by_the_keyboard(monkeypatch, tmp_path):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("segnet_lab.training._Training._step", stop)
+    monkeypatch.setattr("segnet_lab.training.loop._Training._step", stop)
     result = CliRunner().invoke(main, ["train", "segnet_basic", "--run", str(tmp_path / "x"), *TRAIN])
     assert result.exit_code == 130
     assert "Aborted" not in result.output
@@ -310,7 +311,7 @@ def test_what_a_training_starts_from_is_handed_on(monkeypatch, run_dir, tmp_path
         given.update(options)
         raise ValueError("far enough")
 
-    monkeypatch.setattr("segnet_lab.training.train", train)
+    monkeypatch.setattr("segnet_lab.training.loop.train", train)
     for init in (str(run_dir), "imagenet", "vgg16_bn", "roadscenes/segnet_basic", "~/vgg16.pth"):
         segnet_lab("train", "segnet_basic", "--run", tmp_path / "x", *TRAIN, "--init", init, fails=True)
         assert given["init"] == init
@@ -569,11 +570,11 @@ def test_predict_tells_runs_apart_that_have_one_name(run_dir, tmp_path, monkeypa
 
 
 def test_the_network_is_made_ready_once_for_all_pictures(run_dir, tmp_path, monkeypatch):
-    from segnet_lab import optimization
+    from segnet_lab.inference import fast
 
     pictures(tmp_path, a=(9, 9, 3), b=(9, 9, 3), c=(9, 9, 3))
-    made, real = [], optimization.optimize
-    monkeypatch.setattr(optimization, "optimize", lambda *args, **options: made.append(args) or real(*args, **options))
+    made, real = [], fast.optimize
+    monkeypatch.setattr(fast, "optimize", lambda *args, **options: made.append(args) or real(*args, **options))
     segnet_lab("predict", tmp_path, "--run", run_dir, "--out", tmp_path / "out")
     assert len(made) == 1
 

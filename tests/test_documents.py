@@ -32,14 +32,14 @@ def test_links_lead_to_files(document):
 
 
 def test_readme_numbers_are_those_of_the_results():
-    spec = importlib.util.spec_from_file_location("readme", ROOT / "docs" / "readme.py")
+    spec = importlib.util.spec_from_file_location("documents", ROOT / "tools" / "documents.py")
     readme = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(readme)
     text = readme.README.read_text(encoding="utf-8")
-    assert readme.current(text) == text, "run python docs/readme.py"
+    assert readme.current(text) == text, "run python tools/documents.py"
     for document in readme.DOCUMENTS:
         text_of_it = document.read_text(encoding="utf-8")
-        assert readme.current(text_of_it) == text_of_it, f"{document.name}: run python docs/readme.py"
+        assert readme.current(text_of_it) == text_of_it, f"{document.name}: run python tools/documents.py"
     wrong = text.replace("| segnet_basic |", "| segnet_basic | 99.9 |", 1)
     assert wrong != text
     assert readme.current(wrong) == text

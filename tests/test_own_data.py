@@ -9,7 +9,7 @@ from PIL import Image
 
 from segnet_lab import Recipe, create_model, load_dataset, results, train
 from segnet_lab.cli import main
-from segnet_lab.lessons_data import check_choices, images_for
+from segnet_lab.lessons.choices import check_choices, images_for
 
 CARD = """title: Discs
 classes: [{Ground: [9, 9, 9]}, {Disc: [255, 128, 0]}]

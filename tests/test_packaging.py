@@ -77,7 +77,8 @@ def test_wheel_works_outside_the_checkout(tmp_path):
     assert "segnet_lab/widgets/previews/playground.png" in names, "the classroom's front page shows them"
     code = """
 import segnet_lab as sl, pathlib
-from segnet_lab import batch, paper
+from segnet_lab import paper
+from segnet_lab.lessons import notebooks as batch
 assert "installed" in sl.__file__
 assert len(sl.load_dataset("roadscenes", split="val", images=1)) == 1
 assert sl.data.load_card("camvid").num_classes == 11

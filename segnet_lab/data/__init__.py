@@ -2,7 +2,7 @@
 
 from inspect import signature
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab.data.base import Sample, SegmentationDataset
 from segnet_lab.data.camvid import CamVid
 from segnet_lab.data.cards import Card, load_card
@@ -69,11 +69,11 @@ def load_dataset(name: str, split: str = "train", root=None, size=None, part=Non
     ValueError: unknown data set 'roadscene'. Did you mean 'roadscenes'? Known: roadscenes, camvid, sunrgbd, rooms, ...
     """
     if name not in DATASETS:
-        raise ValueError(unknown("data set", name, DATASETS))
+        raise InvalidInput(unknown("data set", name, DATASETS))
     known = signature(DATASETS[name]).parameters
     options |= {"size": size} if root is None else {"size": size, "root": root}
     for option in options:
         if option not in known:
-            raise ValueError(unknown(f"option of {name}", option, known))
+            raise InvalidInput(unknown(f"option of {name}", option, known))
     data = DATASETS[name](split=split, **options)
     return data if part is None else data.part(part)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab.data.cards import Card
 
 CACHE_BYTES = 2 * 2**30  # what one data set keeps in memory at most; CamVid's training split takes 254 MB at 360 x 480
@@ -72,7 +72,7 @@ class SegmentationDataset(Dataset):
 
     def __init__(self, card: Card, split: str, size: tuple[int, int] | None, cache: bool, options: dict):
         if split not in card.splits:
-            raise ValueError(unknown(f"split of {self.name}", split, card.splits))
+            raise InvalidInput(unknown(f"split of {self.name}", split, card.splits))
         self.card, self.split, self.size = card, split, check_size(size)
         self.title = card.title
         self.class_names = card.class_names
@@ -213,7 +213,7 @@ class SegmentationDataset(Dataset):
         """
         n = len(self)
         if not (isinstance(k, int) and 2 <= k <= n):
-            raise ValueError(f"folds({k!r}): give a number of folds from 2 to the {n} images of {self.name}")
+            raise InvalidInput(f"folds({k!r}): give a number of folds from 2 to the {n} images of {self.name}")
         shuffled = np.random.default_rng(seed).permutation(n)
         folds = []
         for number, held_out in enumerate(np.array_split(shuffled, k), 1):
@@ -328,17 +328,17 @@ def as_dataset(data, needed: tuple[str, ...] = NEEDED):
     if isinstance(data, Subset):
         return as_dataset(data.dataset, needed).part(data.indices)
     if isinstance(data, DataLoader):
-        raise ValueError("give the data set itself instead of a DataLoader: batches are made by batch_size")
+        raise InvalidInput("give the data set itself instead of a DataLoader: batches are made by batch_size")
     if isinstance(data, ConcatDataset):
-        raise ValueError(
+        raise InvalidInput(
             "data sets that are joined with + have no classes of their own: put their files into one folder set "
             "(datasets/folder), or give one of them"
         )
     if isinstance(data, str | Path):
-        raise ValueError(f"{str(data)!r} is a name: give the data set, load_dataset({str(data)!r})")
+        raise InvalidInput(f"{str(data)!r} is a name: give the data set, load_dataset({str(data)!r})")
     missing = [name for name in needed if not hasattr(data, name)]
     if missing or not hasattr(data, "__getitem__"):
-        raise ValueError(
+        raise InvalidInput(
             f"{type(data).__name__} is no segmentation data set: it lacks {', '.join(missing) or 'images by number'}. "
             "Take one from load_dataset (data set 'folder' reads your own files), some of its images with "
             "data.part(numbers), or derive a class from segnet_lab.data.SegmentationDataset"
@@ -375,7 +375,7 @@ def check_pair(image: np.ndarray, label: np.ndarray, size, title: str, file_name
     same_shape = abs(h * b - w * a) <= 0.02 * w * a
     if size is None or not same_shape:
         way_out = f"resize one, or pass size=({a}, {b})." if same_shape else "these labels belong to another image."
-        raise ValueError(f"{title} image {file_name} has labels of {a}x{b} but an image of {h}x{w}: {way_out}")
+        raise InvalidInput(f"{title} image {file_name} has labels of {a}x{b} but an image of {h}x{w}: {way_out}")
 
 
 def check_size(size) -> tuple[int, int] | None:
@@ -387,7 +387,7 @@ def check_size(size) -> tuple[int, int] | None:
     except (TypeError, ValueError):
         h = w = 0
     if min(h, w) < 1:
-        raise ValueError(f"size={size!r}: give (H, W) in pixels, two whole numbers >= 1, as in size=(360, 480)")
+        raise InvalidInput(f"size={size!r}: give (H, W) in pixels, two whole numbers >= 1, as in size=(360, 480)")
     return h, w
 
 
@@ -401,7 +401,7 @@ def collate(samples: list[Sample], **_) -> Sample:
     """
     sizes = sorted({tuple(sample.image.shape[-2:]) for sample in samples})
     if len(sizes) > 1:
-        raise ValueError(
+        raise InvalidInput(
             f"images of {', '.join(f'{h}x{w}' for h, w in sizes)} cannot be one batch: "
             "pass size=(H, W) to load_dataset, or batch_size=1"
         )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab.data.cards import SPLITS, Card, load_card
 from segnet_lab.data.images import read_label
 from segnet_lab.data.listings import Line, normal, read_listing, without_suffix
@@ -219,9 +219,9 @@ def _table(root: Path, layout: Layout, card: Card) -> dict:
     table = {}
     for value, name in rows:
         if name not in classes:
-            raise ValueError(f"{path}: " + unknown("class", name, classes))
+            raise InvalidInput(f"{path}: " + unknown("class", name, classes))
         if table.setdefault(value, classes[name]) != classes[name]:
-            raise ValueError(f"{path}: {value} is {name} and, in another row, another class: correct it")
+            raise InvalidInput(f"{path}: {value} is {name} and, in another row, another class: correct it")
     return table
 
 
@@ -231,4 +231,4 @@ def _colours(path: Path) -> Iterator[tuple[tuple[int, int, int], str]]:
         try:
             yield tuple(int(row[channel]) for channel in "rgb"), row["name"].strip()
         except (AttributeError, KeyError, TypeError, ValueError):
-            raise ValueError(f"{path}: expected rows of name,r,g,b, got {list(row.values())}") from None
+            raise InvalidInput(f"{path}: expected rows of name,r,g,b, got {list(row.values())}") from None

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, NotFound, unknown
+from segnet_lab._support.folders import shipped
 from segnet_lab.data.strict_yaml import read_yaml
-from segnet_lab.folders import shipped
 
 Colour = tuple[int, int, int]
 
@@ -140,7 +140,7 @@ def load_card(name: str) -> Card:
         Unknown name; the message lists the known ones.
     """
     if name not in card_names():
-        raise ValueError(unknown("data set", name, card_names()))
+        raise InvalidInput(unknown("data set", name, card_names()))
     path = shipped("datasets") / name / "card.yaml"
     return _once(path, path.stat().st_mtime_ns)
 
@@ -170,12 +170,12 @@ def read_card(path: str | Path) -> Card:
     """
     path = Path(os.path.expanduser(path))
     if not path.is_file():
-        raise FileNotFoundError(
+        raise NotFound(
             f"no card at {path}: copy {shipped('datasets') / 'folder' / 'card.yaml'} there and name your classes in it"
         )
     card = _read(path)
     if card.mappings:
-        raise ValueError(
+        raise InvalidInput(
             f"{path}: `mappings` are tables of the sets that this kit knows, and none is read on a card of one's own: "
             "say what the numbers in your label files mean under `ids`, such as `ids: {7: "
             f"{card.class_names[0]}, 0: {VOID}}}`, and give a class of several colours a list of them"
@@ -192,7 +192,7 @@ def _read(path: Path) -> Card:
     try:
         return _card(content, path)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise InvalidInput(f"{path}: {error}") from None
 
 
 def _card(content, path: Path) -> Card:
@@ -389,4 +389,4 @@ def _twice(values):
 
 def _need(condition, message, value=None):
     if not condition:
-        raise ValueError(message if value is None else f"{message}; this one says {value!r}")
+        raise InvalidInput(message if value is None else f"{message}; this one says {value!r}")

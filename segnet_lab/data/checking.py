@@ -11,15 +11,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, unknown
+from segnet_lab._support.progress import bar
 from segnet_lab.data import DATASETS
 from segnet_lab.data.base import check_pair
 from segnet_lab.data.cards import Card, load_card
+from segnet_lab.data.class_counts import ClassCounts
 from segnet_lab.data.images import IMAGE_SUFFIXES, read_rgb
 from segnet_lab.data.listings import is_litter, walk
 from segnet_lab.data.ondisk import FileDataset, Pair
-from segnet_lab.losses import ClassCounts
-from segnet_lab.progress import bar
 
 _TELLING = (".ds_store", *IMAGE_SUFFIXES)
 LABELLED = "% of labelled"
@@ -113,7 +113,7 @@ def check(name: str, root: str | Path | None = None) -> Report:
     test           60      60        0       0  whole
     """
     if name not in DATASETS:
-        raise ValueError(unknown("data set", name, DATASETS))
+        raise InvalidInput(unknown("data set", name, DATASETS))
     loader = DATASETS[name]
     if not issubclass(loader, FileDataset):
         splits = load_card(name).splits

@@ -20,10 +20,11 @@ from typing import BinaryIO, NamedTuple
 
 from tqdm import tqdm
 
+from segnet_lab._support.errors import InvalidInput
+from segnet_lab._support.files import atomic, write_json, write_text
+from segnet_lab._support.progress import headless
 from segnet_lab.data.cards import Download, load_card
 from segnet_lab.data.ondisk import data_home, expand
-from segnet_lab.files import atomic, write_json, write_text
-from segnet_lab.progress import headless
 
 CHUNK = 1 << 20
 TIMEOUT = 60  # seconds without a byte
@@ -89,7 +90,7 @@ def get(name: str, root: str | Path | None = None) -> Got:
     card = load_card(name)
     if not card.downloads:
         why = "it is your own" if name == "folder" else "it is made here and needs no files"
-        raise ValueError(f"there is nothing to download for {name}: {why}")
+        raise InvalidInput(f"there is nothing to download for {name}: {why}")
     root = expand(root) if root is not None else data_home() / name
     return Got(root, tuple(_get(download, root, card.homepage) for download in card.downloads))
 
@@ -105,7 +106,9 @@ def _get(download: Download, root: Path, homepage: str) -> Fetched:
         fetch(download.url, archive, download.sha256, homepage)
     digest = _sha256(archive)
     if download.sha256 not in (None, digest):
-        raise ValueError(f"{archive} has SHA-256 {digest}, the card says {download.sha256}: delete it, run this again")
+        raise InvalidInput(
+            f"{archive} has SHA-256 {digest}, the card says {download.sha256}: delete it, run this again"
+        )
     files = unpack(archive, root / download.to, download.take)
     sizes = {path.relative_to(root).as_posix(): _size(path) for path in files}
     write_json(note, {"url": download.url, "sha256": digest, "unpacked": sizes})
@@ -165,7 +168,7 @@ def fetch(url: str, path: str | Path, sha256: str | None = None, homepage: str =
         digest = _sha256(part)
         if digest != sha256:
             part.unlink()
-            raise ValueError(
+            raise InvalidInput(
                 f"{url}: the SHA-256 of what came is {digest}, but the card says {sha256}. It was thrown away; run "
                 "this again, and if it stays so, the file at the source has changed"
             )
@@ -200,7 +203,7 @@ def unpack(archive: str | Path, to: str | Path, take: str = "") -> list[Path]:
         for name, member in _members(archive):
             inside = PurePosixPath(name.replace("\\", "/"))
             if inside.is_absolute() or ".." in inside.parts or PureWindowsPath(name).drive:
-                raise ValueError(f"{archive} is not safe: its member {name!r} points outside {to}; unpacking stopped")
+                raise InvalidInput(f"{archive} is not safe: its member {name!r} points outside {to}; unpacking stopped")
             if not inside.is_relative_to(below):
                 continue
             target = to / inside.relative_to(below)
@@ -211,9 +214,9 @@ def unpack(archive: str | Path, to: str | Path, take: str = "") -> list[Path]:
     except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # bz2 has none for what it cannot read
             raise
-        raise ValueError(f"{archive} is damaged ({error}): delete it and run this again") from None
+        raise InvalidInput(f"{archive} is damaged ({error}): delete it and run this again") from None
     if not files:
-        raise ValueError(f"{archive} holds no file" + (f" below {take}" if take else ""))
+        raise InvalidInput(f"{archive} holds no file" + (f" below {take}" if take else ""))
     return files
 
 
@@ -235,12 +238,12 @@ def _members(archive: Path) -> Iterator[tuple[str, BinaryIO]]:
                 if info.isfile():
                     yield info.name, pack.extractfile(info)
                 elif not info.isdir():
-                    raise ValueError(f"{archive} is not safe: its member {info.name!r} is a link or a device")
+                    raise InvalidInput(f"{archive} is not safe: its member {info.name!r} is a link or a device")
             pack.fileobj.seek(pack.offset)
             if pack.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:  # where every tar ends
                 raise tarfile.ReadError("it breaks off")
         else:
-            raise ValueError(f"{archive} is neither a zip nor a tar archive: delete it and run this again")
+            raise InvalidInput(f"{archive} is neither a zip nor a tar archive: delete it and run this again")
 
 
 def _receive(url: str, part: Path, tag: Path) -> int | None:

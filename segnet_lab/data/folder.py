@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab.data.cards import SPLITS, Card, read_card
 from segnet_lab.data.listings import Files, is_litter, last_part, normal, read_listing, walk, without_suffix
 from segnet_lab.data.ondisk import FileDataset, Pair, entry, expand
@@ -47,7 +47,7 @@ class Layout(NamedTuple):
         images, labels = (self.place(key, root, split) for key in ("images", "labels"))
         if images == labels:
             if not self.label_suffix:
-                raise ValueError(f"{images} holds images and labels: name the end of the labels' names as {_SUFFIX}")
+                raise InvalidInput(f"{images} holds images and labels: name the end of the labels' names as {_SUFFIX}")
             found = Files(labels, self.label_suffix)
             return Files(images, self.image_suffix, without=found.names), found
         image_files = Files(images, self.image_suffix, without=_nested(labels, images))
@@ -96,7 +96,7 @@ class Folder(FileDataset):
     @classmethod
     def find(cls, root):
         if root is None:
-            raise ValueError("data set 'folder' needs root=, the folder that holds your card.yaml, images and labels")
+            raise InvalidInput("data set 'folder' needs root=, the folder that holds your card.yaml, images and labels")
         root = expand(root)
         below = [card.parent for card in root.glob("*/card.yaml") if not is_litter(card.parent.name)]
         return below[0] if len(below) == 1 and not (root / "card.yaml").exists() else root
@@ -126,12 +126,12 @@ def layout_of(root: Path, card: Card) -> Layout:
     """
     for key, value in card.layout.items():
         if key not in Layout._fields:
-            raise ValueError(f"{card.path}: " + unknown("key under `layout`", key, Layout._fields))
+            raise InvalidInput(f"{card.path}: " + unknown("key under `layout`", key, Layout._fields))
         if not isinstance(value, str):
-            raise ValueError(f"{card.path}: layout: {key} is the name of a folder, a file or a suffix, not {value!r}")
+            raise InvalidInput(f"{card.path}: layout: {key} is the name of a folder, a file or a suffix, not {value!r}")
     layout = Layout(**card.layout)
     if "{split}" not in layout.listing:
-        raise ValueError(
+        raise InvalidInput(
             f"{card.path}: layout: listing {layout.listing!r} is one file for all splits: write {{split}} in"
         )
     if layout.label_suffix:
@@ -181,7 +181,7 @@ def label_of(image: Path, images: Files, labels: Files) -> Path:
     last = last_part(name)
     found = labels.named(name) or (labels.called(last) if len(images.called(last)) <= 1 else [])
     if len(found) > 1:
-        raise ValueError(f"the label of {image.name} may be {labels.either(found)}: rename or remove one")
+        raise InvalidInput(f"the label of {image.name} may be {labels.either(found)}: rename or remove one")
     return found[0] if found else labels.folder / f"{name}{labels.ending}.png"
 
 
@@ -207,8 +207,8 @@ def common_suffix(labels: Files, images: Collection[str]) -> str:
         return whole[0]
     if ends:
         met = ", ".join(f"{end!r} ({n} of {len(names)})" for end, n in ends.most_common(5))
-        raise ValueError(f"the labels in {labels.folder} are named as images and {met}: name one as {_SUFFIX}")
-    raise ValueError(
+        raise InvalidInput(f"the labels in {labels.folder} are named as images and {met}: name one as {_SUFFIX}")
+    raise InvalidInput(
         f"no label in {labels.folder} is named as an image is ({names[0]!r}, {min(images)!r}): rename them, name the "
         f"end of the labels' names as {_SUFFIX}, or list image and label on each line of train.txt"
     )
@@ -227,7 +227,7 @@ def _listed(listing: Path, root: Path, layout: Layout, split: str) -> list[Pair]
     lost = [line for line, image in zip(lines, found, strict=True) if image is None]
     if lost:
         others = f"; nor are those of lines {', '.join(str(line.number) for line in lost[1:])}" if lost[1:] else ""
-        raise ValueError(f"{listing}, line {lost[0].number}: {images.unknown(lost[0].image)}{others}")
+        raise InvalidInput(f"{listing}, line {lost[0].number}: {images.unknown(lost[0].image)}{others}")
     _once(listing, lines, found)
     by_image_name = labels
     if any(line.label is None for line in lines):
@@ -246,7 +246,7 @@ def _found(files: Files, name: str, root: Path, listing: Path, line: int) -> Pat
     try:
         return files.find(name, root)
     except ValueError as error:
-        raise ValueError(f"{listing}, line {line}: {error}") from None
+        raise InvalidInput(f"{listing}, line {line}: {error}") from None
 
 
 def _once(listing, lines, found):
@@ -254,7 +254,7 @@ def _once(listing, lines, found):
     for line, image in zip(lines, found, strict=True):
         if image in numbers:
             again = f"{line.image!r} is the image of line {numbers[image]} again"
-            raise ValueError(f"{listing}, line {line.number}: {again}")
+            raise InvalidInput(f"{listing}, line {line.number}: {again}")
         numbers[image] = line.number
 
 
@@ -262,7 +262,7 @@ def _only(images: Files, name: str) -> Path:
     found = images.named(name)
     if len(found) > 1:
         a, b = (path.relative_to(images.folder).as_posix() for path in found[:2])
-        raise ValueError(f"{images.folder} holds {a} and {b}: rename one, names must differ")
+        raise InvalidInput(f"{images.folder} holds {a} and {b}: rename one, names must differ")
     return found[0]
 
 
@@ -273,7 +273,7 @@ def _with_split_folders(layout: Layout, root: Path, images: Path) -> Layout:
     if not SPLIT_FOLDERS & {name.lower() for name in folders}:
         return layout
     if len(folders) < len(inside) or not {name.lower() for name in folders} <= set(SPLITS):
-        raise ValueError(
+        raise InvalidInput(
             f"{images} holds {', '.join(folders)}: which of them are splits? Folders of splits are called "
             f"{', '.join(SPLITS)}, with nothing beside them; or write lists, train.txt and val.txt, one name per line"
         )

@@ -3,6 +3,7 @@
 from importlib import import_module
 from inspect import signature
 
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.data.base import SegmentationDataset
 from segnet_lab.data.cards import load_card
 
@@ -20,7 +21,7 @@ class _Generated(SegmentationDataset):
         first = card.layout["first_scene"]
         most = first["val"] - first["train"]
         if not (isinstance(self.images, int) and 1 <= self.images <= most):
-            raise ValueError(f"images={images!r}: give how many scenes {split!r} has, 1 to {most}")
+            raise InvalidInput(f"images={images!r}: give how many scenes {split!r} has, 1 to {most}")
         self.first, self.seed, self.scene_options = first[split], seed, scene_options
         self[0]  # an impossible option is refused here, not in the middle of training
 
@@ -28,7 +29,7 @@ class _Generated(SegmentationDataset):
         return self.images
 
     def read(self, i):
-        scene = import_module(f"segnet_lab.data.{self.name}").scene
+        scene = import_module(self.painted_by).scene  # when one is drawn: painting takes long to import
         return scene(self.first + i, seed=self.seed, size=self.size, **self.scene_options)
 
     @property
@@ -58,7 +59,7 @@ class RoadScenes(_Generated):
     clutter : float
         0 (empty street) to 1 (crowded).
     lighting : str
-        See `segnet_lab.data.roadscenes.scene`.
+        See `segnet_lab.scenes.roads.scene`.
     size : (H, W), optional
         Scenes are drawn at this size, (96, 128) by default.
     cache : bool
@@ -71,7 +72,7 @@ class RoadScenes(_Generated):
     (torch.Size([3, 96, 128]), torch.Size([96, 128]), torch.int64)
     """
 
-    name = "roadscenes"
+    name, painted_by = "roadscenes", "segnet_lab.scenes.roads"
 
     def __init__(self, split="train", images=None, seed=0, clutter=0.5, lighting="mixed", size=None, cache=True):
         super().__init__(split, images, seed, size, cache, {"clutter": clutter, "lighting": lighting})
@@ -86,7 +87,7 @@ class Rooms(_Generated):
     <rooms test: 2 images, 96x128, 37 classes>
     """
 
-    name = "rooms"
+    name, painted_by = "rooms", "segnet_lab.scenes.rooms"
 
     def __init__(self, split="train", images=None, seed=0, clutter=0.5, size=None, cache=True):
         super().__init__(split, images, seed, size, cache, {"clutter": clutter})

@@ -7,6 +7,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.data.cards import Card
 from segnet_lab.data.labels import classes_of
 from segnet_lab.data.opening import errors_of, open_image
@@ -120,7 +121,7 @@ def _unit(source, name="the image") -> np.ndarray:
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or 0 in pixels.shape:
         shape = np.shape(source)
         hint = ": give one image of the batch, x[0]" if len(shape) == 4 else ""
-        raise ValueError(f"{name} has shape {shape}, wanted is {form} with H, W >= 1{hint}")
+        raise InvalidInput(f"{name} has shape {shape}, wanted is {form} with H, W >= 1{hint}")
     x = _scaled(pixels, name)
     if x.shape[2] == 4:
         alpha = x[..., 3:]
@@ -131,15 +132,15 @@ def _unit(source, name="the image") -> np.ndarray:
 def _numbers(source, name) -> np.ndarray:
     """What numpy makes of it; said otherwise where an image is meant that lies inside of it."""
     if hasattr(source, "image") and hasattr(source, "label"):
-        raise ValueError(f"{name} is an image with its label: give the image alone, sample.image")
+        raise InvalidInput(f"{name} is an image with its label: give the image alone, sample.image")
     if hasattr(source, "num_classes") and hasattr(source, "__getitem__"):
-        raise ValueError(f"{name} is a data set: give one of its images, data[0].image")
+        raise InvalidInput(f"{name} is a data set: give one of its images, data[0].image")
     try:
         pixels = np.asarray(source)
     except (ValueError, TypeError):  # a pair of tensors, for example
         pixels = np.empty(0, object)
     if pixels.dtype == object:
-        raise ValueError(f"{name} is a {type(source).__name__}: give a file, a PIL image, an array or a tensor")
+        raise InvalidInput(f"{name} is a {type(source).__name__}: give a file, a PIL image, an array or a tensor")
     return pixels
 
 
@@ -147,7 +148,7 @@ def _array(x: Tensor, name) -> np.ndarray:
     if x.layout != torch.strided or x.is_meta or x.dtype not in DTYPES:
         form = "no values (meta)" if x.is_meta else str(x.dtype if x.layout == torch.strided else x.layout)
         known = ", ".join(map(str, DTYPES))
-        raise ValueError(f"{name} is a tensor with {form}: give a dense one of {known}".replace("torch.", ""))
+        raise InvalidInput(f"{name} is a tensor with {form}: give a dense one of {known}".replace("torch.", ""))
     x = x.detach().cpu()
     return (x.float() if x.dtype == torch.bfloat16 else x).numpy()
 
@@ -158,12 +159,12 @@ def _scaled(x: np.ndarray, name) -> np.ndarray:
     if x.dtype in (np.uint8, np.uint16):
         return x.astype(np.float32) / np.iinfo(x.dtype).max
     if not np.issubdtype(x.dtype, np.floating):
-        raise ValueError(f"{name} holds {x.dtype}: give uint8 (0..255), uint16 (0..65535), float (0..1) or bool")
+        raise InvalidInput(f"{name} holds {x.dtype}: give uint8 (0..255), uint16 (0..65535), float (0..1) or bool")
     x = x.astype(np.float32)
     low, high = x.min(), x.max()
     if not (low >= -1e-4 and high <= 1 + 1e-4):  # resizing may step over by a rounding error; nan fails too
         hint = "divide by 255" if high > 1 and high <= 255 and low >= 0 else "scale it to 0..1"
-        raise ValueError(f"{name} holds floats from {low:g} to {high:g}, wanted is 0..1: {hint}")
+        raise InvalidInput(f"{name} holds floats from {low:g} to {high:g}, wanted is 0..1: {hint}")
     return x.clip(0, 1)
 
 
@@ -173,7 +174,7 @@ def _pixels(image: Image.Image, name) -> np.ndarray:
         grey = np.asarray(image)
         if image.mode == "I":
             if grey.min() < 0 or grey.max() > 65535:
-                raise ValueError(f"{name} holds 32-bit values up to {grey.max()}: save it with 8 or 16 bits")
+                raise InvalidInput(f"{name} holds 32-bit values up to {grey.max()}: save it with 8 or 16 bits")
             grey = grey.astype(np.uint16)
         return grey
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:

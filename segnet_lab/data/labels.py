@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.data.cards import Card, Colour
 from segnet_lab.data.stored import Stored
 
@@ -52,7 +53,7 @@ def translate(values: np.ndarray, table: dict, path: str | Path, card: Card) -> 
     """
     if not table:
         here, there = ("in colour", "are grey numbers") if values.ndim == 3 else ("grey", "are in colour (RGB)")
-        raise ValueError(f"{path} is {here}, but the labels of {card.title} {there}")
+        raise InvalidInput(f"{path} is {here}, but the labels of {card.title} {there}")
     if values.ndim == 3:
         numbers, keys = _code(values), [_code(np.array(colour)) for colour in table]
     else:
@@ -62,7 +63,7 @@ def translate(values: np.ndarray, table: dict, path: str | Path, card: Card) -> 
     place = np.searchsorted(keys[order], numbers).clip(max=len(keys) - 1)
     wrong = keys[order][place] != numbers
     if wrong.any():
-        raise ValueError(_unknown_label(values, wrong, table, path, card))
+        raise InvalidInput(_unknown_label(values, wrong, table, path, card))
     return np.array(list(table.values()), np.uint8)[order][place]
 
 
@@ -100,7 +101,7 @@ def _check_same(shown: dict[int, Colour], readings: dict[str, dict[int, int]], p
         if len(set(said.values())) > 1:
             values = {"colour": colour, "palette number": n, "grey value": colour[0]}
             ways = " and ".join(f"{names[index]} by their {what} {values[what]}" for what, index in said.items())
-            raise ValueError(
+            raise InvalidInput(
                 f"{path} can be read in more than one way: some pixels are {ways}. Save it in RGB if the colours are "
                 f"right, in 8-bit grey if the numbers are, or let the colours on {card.path} agree with the numbers"
             )

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, NotFound, unknown
 from segnet_lab.data.images import IMAGE_SUFFIXES
 from segnet_lab.data.text import read_text
 
@@ -68,13 +68,13 @@ def read_listing(path: str | Path) -> list[Line]:
             continue
         names = [normal(name) for name in columns(text)]
         if len(names) not in (1, 2) or not all(map(_is_a_name, names)):
-            raise ValueError(
+            raise InvalidInput(
                 f"{path}, line {number}: expected an image, or an image and its label, got {text!r}; "
                 "put a name that holds spaces or commas in double quotes"
             )
         line = Line(number, *names)
         if line.image in first:
-            raise ValueError(f"{path}, line {number}: {line.image!r} stands in line {first[line.image]} already")
+            raise InvalidInput(f"{path}, line {number}: {line.image!r} stands in line {first[line.image]} already")
         first[line.image] = number
         lines.append(line)
     return lines
@@ -148,7 +148,7 @@ class Files:
 
     def __init__(self, folder: Path, ending: str = "", without: Collection[Path] = ()):
         if not folder.is_dir():
-            raise FileNotFoundError(f"no folder {folder}: create it, or name another one under `layout` in card.yaml")
+            raise NotFound(f"no folder {folder}: create it, or name another one under `layout` in card.yaml")
         self.folder, self.ending, self._without = folder, normal(ending), without
         self._real = folder.resolve()
         relative = {path: normal(path.relative_to(folder).as_posix()) for path in walk(folder) if path not in without}
@@ -157,7 +157,7 @@ class Files:
         names = {path: name.removesuffix(self.ending) for path, name in names.items() if name.endswith(self.ending)}
         if not names:
             wanted = ", ".join(self.ending + suffix for suffix in IMAGE_SUFFIXES)
-            raise FileNotFoundError(f"no image in {folder}: wanted are {wanted}")
+            raise NotFound(f"no image in {folder}: wanted are {wanted}")
         self.names = dict(sorted(names.items(), key=lambda item: (item[1], item[0])))
         self._by_file, self._by_name, self._by_last = {}, {}, {}
         for path, name in self.names.items():
@@ -200,7 +200,7 @@ class Files:
             bare = without_suffix(end).removesuffix(self.ending)
             found = self._by_file.get(end) or self.named(bare) or self.called(bare)
             if len(found) > 1:
-                raise ValueError(f"{name!r} may be {self.either(found)}: write the whole name, or rename one")
+                raise InvalidInput(f"{name!r} may be {self.either(found)}: write the whole name, or rename one")
             if found:
                 return found[0]
         return self._own(direct) if os.path.isfile(direct) else None

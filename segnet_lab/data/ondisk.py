@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from segnet_lab._support.errors import InvalidInput, NotFound
+from segnet_lab._support.folders import shipped
 from segnet_lab.data.base import SegmentationDataset
 from segnet_lab.data.cards import Card, load_card
 from segnet_lab.data.images import IMAGE_SUFFIXES, read_label, read_rgb
 from segnet_lab.data.listings import is_litter, normal, walk
-from segnet_lab.folders import shipped
 
 
 class Pair(NamedTuple):
@@ -60,12 +61,12 @@ class FileDataset(SegmentationDataset):
         self.files = self.pairs(self.root, split, self.card)
         missing = [path for pair in self.files for path in pair if not path.is_file()]
         if missing:
-            raise FileNotFoundError(
+            raise NotFound(
                 f"{self.title}: {len(missing)} of {2 * len(self.files)} files of split {split!r} are missing, first "
                 f"{missing[0]}. See `segnet-lab data check {self.name} --root {self.root}`"
             )
         if not self.files:
-            raise FileNotFoundError(f"{self.title}: split {split!r} in {self.root} names no image")
+            raise NotFound(f"{self.title}: split {split!r} in {self.root} names no image")
 
     @classmethod
     def find(cls, root: str | Path | None) -> Path:
@@ -77,7 +78,7 @@ class FileDataset(SegmentationDataset):
             if found is not None:
                 return found
         marks, looked = (", ".join(map(str, some)) for some in (card.layout["marks"], looked))
-        raise FileNotFoundError(
+        raise NotFound(
             f"{card.title} is not here: none of {marks} in {looked}. Get it with `segnet-lab data get {cls.name}`, "
             "or say where it is with root= or SEGNET_LAB_DATA; 'roadscenes' needs no files"
         )
@@ -186,7 +187,7 @@ def by_name(files: Iterable[Path], name: Callable[[Path], object] = lambda path:
     for path in files:
         key = name(path)
         if key in found:
-            raise ValueError(f"{found[key]} and {path} are both {key!r}: remove or rename one")
+            raise InvalidInput(f"{found[key]} and {path} are both {key!r}: remove or rename one")
         found[key] = path
     return found
 
@@ -215,7 +216,7 @@ def _one_level_down(place: Path, card: Card) -> Path | None:
     found = named or marked
     if len(found) > 1:
         several = ", ".join(folder.name for folder in found)
-        raise ValueError(f"{place} holds {card.title} more than once, in {several}: say which with root=")
+        raise InvalidInput(f"{place} holds {card.title} more than once, in {several}: say which with root=")
     return found[0] if found else None
 
 

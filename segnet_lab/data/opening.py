@@ -7,6 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from segnet_lab._support.errors import InvalidInput, NotFound
+
 
 def open_image(source, before=None) -> Image.Image:
     """A PIL image, decoded, upright.
@@ -25,7 +27,7 @@ def open_image(source, before=None) -> Image.Image:
     """
     path = Path(os.path.expanduser(source))
     if not path.is_file():
-        raise FileNotFoundError(f"no file {path}" + (": this is a folder" if path.is_dir() else ""))
+        raise NotFound(f"no file {path}" + (": this is a folder" if path.is_dir() else ""))
     with path.open("rb") as file:  # by its name, Pillow would map a TIFF into memory and turn it on its side wrongly
         with errors_of(path), warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _check_area refuses what it warns of
@@ -34,7 +36,7 @@ def open_image(source, before=None) -> Image.Image:
         with errors_of(path):
             wrong = _misread(image)
         if wrong:
-            raise ValueError(f"{path} is a {image.format} {wrong}, which Pillow decodes wrongly: save it as PNG")
+            raise InvalidInput(f"{path} is a {image.format} {wrong}, which Pillow decodes wrongly: save it as PNG")
         if before:
             before(image)
         with errors_of(path):
@@ -48,11 +50,11 @@ def errors_of(path):
     try:
         yield
     except Image.DecompressionBombError as error:
-        raise ValueError(_too_large(path, error)) from None
+        raise InvalidInput(_too_large(path, error)) from None
     except UnidentifiedImageError:
-        raise ValueError(_damaged(path, "of no kind that is known here")) from None
+        raise InvalidInput(_damaged(path, "of no kind that is known here")) from None
     except Exception as error:  # damaged bytes raise any kind: OSError, SyntaxError, struct.error, AssertionError, ...
-        raise ValueError(_damaged(path, str(error) or type(error).__name__)) from None
+        raise InvalidInput(_damaged(path, str(error) or type(error).__name__)) from None
 
 
 # --------------------------------------------------------------------------------------------------
@@ -76,7 +78,7 @@ def _misread(image: Image.Image) -> str:
 
 def _check_area(size, path):
     if Image.MAX_IMAGE_PIXELS and size[0] * size[1] > Image.MAX_IMAGE_PIXELS:
-        raise ValueError(_too_large(path, f"{size[1]} x {size[0]} pixels"))
+        raise InvalidInput(_too_large(path, f"{size[1]} x {size[0]} pixels"))
 
 
 def _damaged(path, what) -> str:

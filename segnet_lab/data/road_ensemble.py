@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.data.camvid import CamVid
 from segnet_lab.data.cards import Card, load_card
 from segnet_lab.data.images import read_label
@@ -98,10 +99,10 @@ def read_stanford(path: Path, card: Card) -> np.ndarray:
     text = read_text(path)
     try:
         if not text.strip():
-            raise ValueError("the file is empty")
+            raise InvalidInput("the file is empty")
         values = np.loadtxt(text.split("\n"), dtype=np.int64, comments=None, ndmin=2)
     except ValueError as error:
-        raise ValueError(f"{path} is no grid of integers: {error}") from None
+        raise InvalidInput(f"{path} is no grid of integers: {error}") from None
     return translate(values.clip(min=-1), {-1: card.void_index, **card.table("stanford")}, path, card)
 
 
@@ -132,16 +133,16 @@ def labelme_polygons(path: Path) -> list[tuple[str, list[tuple[float, float]]]]:
             for thing in things
         ]
     except (ET.ParseError, LookupError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is no LabelMe annotation: {error}") from None
+        raise InvalidInput(f"{path} is no LabelMe annotation: {error}") from None
     if polygons and not any(corners for _, corners in polygons):
-        raise ValueError(f"{path} is no LabelMe annotation of polygons: none of its {len(polygons)} objects has one")
+        raise InvalidInput(f"{path} is no LabelMe annotation of polygons: none of its {len(polygons)} objects has one")
     return polygons
 
 
 def _coordinate(text: str | None) -> float:
     value = float(text)
     if not abs(value) < FARTHEST:  # nan fails, too
-        raise ValueError(f"the coordinate {text.strip()} of a corner is in no image")
+        raise InvalidInput(f"the coordinate {text.strip()} of a corner is in no image")
     return value
 
 

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, unknown
+from segnet_lab._support.files import write_text
 from segnet_lab.data.cards import SPLITS, Card
 from segnet_lab.data.folder import Folder, Layout, every_pair, layout_of
 from segnet_lab.data.listings import columns, normal, without_suffix
-from segnet_lab.files import write_text
 
 GROUPS = {
     "image": lambda name: name,
@@ -73,7 +73,7 @@ def split_folder(
     """
     shares = _shares(val, test)
     if by not in GROUPS:
-        raise ValueError(unknown("way to split by", by, GROUPS))
+        raise InvalidInput(unknown("way to split by", by, GROUPS))
     root = Folder.find(root)
     card = Folder.read_card(root)
     layout = layout_of(root, card)
@@ -95,7 +95,7 @@ def _shares(val: float, test: float) -> dict[str, float]:
     """{"train": 0.8, "val": 0.2}: splits that get any image."""
     fit = all(isinstance(share, int | float) and 0 <= share < 1 for share in (val, test))
     if not (fit and 0 < val + test < 1):
-        raise ValueError(
+        raise InvalidInput(
             f"val={val!r}, test={test!r}: give shares of all images, such as 0.2, that leave some for training"
         )
     shares = {"train": 1 - val - test, "val": val, "test": test}
@@ -104,11 +104,11 @@ def _shares(val: float, test: float) -> dict[str, float]:
 
 def _lists(root: Path, layout: Layout) -> dict[str, Path]:
     if "{split}" in layout.images:
-        raise ValueError(f"{root} has its splits in folders, {layout.images}: there is nothing to split")
+        raise InvalidInput(f"{root} has its splits in folders, {layout.images}: there is nothing to split")
     lists = {split: layout.place("listing", root, split) for split in SPLITS}
     for file in lists.values():
         if not file.resolve().is_relative_to(root.resolve()):
-            raise ValueError(
+            raise InvalidInput(
                 f"{file} lies outside of {root}, and nothing is written there: change `listing` on the card"
             )
     return lists
@@ -135,7 +135,7 @@ def _divided(images: list[str], shares: dict[str, float], seed: int, by: str, ro
         groups.setdefault(GROUPS[by](without_suffix(name)), []).append(name)
     if len(groups) < len(shares):
         what = "labelled images" if by == "image" else "names that differ in more than the number at their end"
-        raise ValueError(
+        raise InvalidInput(
             f"{root} has {len(groups)} {what}, too few for {', '.join(shares)}: give it more, or split less"
         )
     together, names = list(groups.values()), {}
@@ -150,7 +150,7 @@ def _divided(images: list[str], shares: dict[str, float], seed: int, by: str, ro
 
 def _seed(seed) -> int:
     if not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"seed={seed!r}: give a whole number, 0 or more")
+        raise InvalidInput(f"seed={seed!r}: give a whole number, 0 or more")
     return seed
 
 
@@ -160,5 +160,5 @@ def _line(name: str) -> str:
         return name
     quoted = f'"{name}"'
     if columns(quoted) != [name]:
-        raise ValueError(f"{name} cannot stand in a list: rename it")
+        raise InvalidInput(f"{name} cannot stand in a list: rename it")
     return quoted

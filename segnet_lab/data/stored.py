@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.data.opening import errors_of, open_image
 
 FORMATS = ("PNG", "TIFF", "BMP", "GIF", "PPM")
@@ -81,7 +82,7 @@ def _look(image: Image.Image, path) -> tuple[str, int | None, type | None]:
             signed = image.tag_v2.get(SAMPLE_FORMAT, (1,))[0] == 2
             dtype = {("L", True): np.int8, ("I", False): np.uint32}.get((image.mode, signed))
     if unfit:
-        raise ValueError(f"{path} {unfit}")
+        raise InvalidInput(f"{path} {unfit}")
     return raw, top, dtype
 
 
@@ -139,6 +140,6 @@ def _eight_bits(colours: np.ndarray, path) -> np.ndarray:
         return colours.astype(np.uint8)
     if (colours % 257 == 0).all():
         return (colours // 257).astype(np.uint8)
-    raise ValueError(
+    raise InvalidInput(
         f"{path} holds 48-bit RGB with colours that no 8-bit colour stands for: save it with 8 bits a channel"
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.data.text import read_text
 
 
@@ -29,7 +30,7 @@ def read_yaml(path: str | Path):
     try:
         return loader.get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a 13th month, a number without end
-        raise ValueError(f"{path} is no valid YAML: {error}") from None
+        raise InvalidInput(f"{path} is no valid YAML: {error}") from None
 
 
 class _Loader(yaml.SafeLoader):

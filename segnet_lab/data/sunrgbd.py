@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.data.cards import Card
 from segnet_lab.data.images import read_label
 from segnet_lab.data.ondisk import FileDataset, Pair, by_name, entry, files_in, missing_split
@@ -38,7 +39,9 @@ class SunRGBD(FileDataset):
         last, offset = (tests, 0) if split == "test" else (card.splits["train"], tests)
         for number, image in images.items():
             if not 1 <= number <= last:
-                raise ValueError(f"{image} is no image of split {split!r}, whose images are numbered from 1 to {last}")
+                raise InvalidInput(
+                    f"{image} is no image of split {split!r}, whose images are numbered from 1 to {last}"
+                )
         return [
             Pair(images[n], label_files.get(n + offset, labels / f"img-{n + offset:06d}.png")) for n in sorted(images)
         ]
@@ -54,7 +57,7 @@ def _number(path: Path) -> int:
     would pass for another file if any number in a name were taken."""
     name = re.fullmatch(r"img-(\d+)", path.stem, re.IGNORECASE)
     if not name:
-        raise ValueError(
+        raise InvalidInput(
             f"{path} is not named as the files of SUN RGB-D with 37 classes are, img-000001: move it out of that folder"
         )
     return int(name[1])

@@ -4,6 +4,8 @@ import codecs
 import io
 from pathlib import Path
 
+from segnet_lab._support.errors import InvalidInput
+
 _MARKS = {  # UTF-32 first: its little-endian mark begins with UTF-16's
     codecs.BOM_UTF32_LE: "utf-32-le",
     codecs.BOM_UTF32_BE: "utf-32-be",
@@ -43,9 +45,9 @@ def read_text(path: str | Path) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise ValueError(_not_text(path, content, error.start, encoding)) from None
+        raise InvalidInput(_not_text(path, content, error.start, encoding)) from None
     if "\0" in text:  # no editor writes it: UTF-16 without its mark, or no text
-        raise ValueError(_not_text(path, content, content.index(0), encoding))
+        raise InvalidInput(_not_text(path, content, content.index(0), encoding))
     return io.StringIO(text, newline=None).read()
 
 

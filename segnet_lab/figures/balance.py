@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segnet_lab.figures.pictures import Scene, classes, numbers, photo
+from segnet_lab.figures.scene import Scene, classes, numbers, photo
 
 
 def loss_shares(pixels, weights) -> np.ndarray:

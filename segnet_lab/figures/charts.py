@@ -1,5 +1,8 @@
 """Charts of numbers: training curves, ours beside the paper's, accuracy against memory, class by class."""
 
+from collections.abc import Mapping
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -9,49 +12,106 @@ from matplotlib.ticker import FuncFormatter
 
 from segnet_lab.figures.style import BLUE, COLOURS, FIGURE_WIDTH, INK, LINE, ORANGE, SOFT, styled
 
+MARKERS = "os^Dv<>"
+
 
 @styled
-def training_curves(log: pd.DataFrame, selected: int | None = None) -> Figure:
-    """Loss and validation scores, epoch by epoch.
+def against(panels: Mapping[str, pd.DataFrame], across: str, up: str) -> Figure:
+    """A point a network: one score across, another upwards.
 
     Parameters
     ----------
-    log : DataFrame
-        What `train` returns and leaves in log.csv: epoch, loss and some of G, C, mIoU, BF (fractions of 1; nan in an
-        epoch without evaluation).
-    selected : int, optional
-        The epoch whose weights were kept; a line marks it.
+    panels : dict, title -> DataFrame
+        Indexed by network; rows without one of the two scores are left out. Each panel has its own scales.
+    across, up : str
+        Columns; they also name the axes.
 
     Returns
     -------
     Figure
-
-    Raises
-    ------
-    ValueError
-        The log holds no epoch.
     """
-    if log.empty:
-        raise ValueError("a log without an epoch has no curve: train at least one")
-    figure, (left, right) = plt.subplots(1, 2, figsize=(FIGURE_WIDTH, 3.2))
-    left.plot(log["epoch"], log["loss"], marker="o", markersize=4)
-    left.set(title="training loss", xlabel="epoch", ylim=(0, None))
-    ends = {}
-    for name, colour in zip(("G", "mIoU", "C", "BF"), COLOURS, strict=False):
-        scored = log.dropna(subset=[name]) if name in log else log[:0]
-        if len(scored):
-            right.plot(scored["epoch"], 100 * scored[name], marker="o", markersize=4, color=colour)
-            ends[name] = (scored["epoch"].iloc[-1], 100 * scored[name].iloc[-1], colour)
-    right.set(title="validation scores, percent", xlabel="epoch", ylim=(0, 100))
-    _label_ends(right, ends, gap=6)
-    for axes in (left, right):
-        axes.grid(axis="y")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        if selected is not None:
-            axes.axvline(selected, color=SOFT, linestyle=":")
-    if selected is not None:
-        left.text(selected, left.get_ylim()[1], " kept", color=SOFT, va="top", fontsize=9)
+    figure, grid = plt.subplots(1, len(panels), figsize=(FIGURE_WIDTH, 4.2), squeeze=False)
+    for axes, (title, table) in zip(grid.flat, panels.items(), strict=True):
+        axes.scatter(table[across], table[up], s=40, color=BLUE, zorder=3)
+        axes.set(title=title, xlabel=across, ylabel=up)
+        axes.margins(0.22, 0.1)
+        axes.grid()
+    figure.canvas.draw()  # places are known only now
+    for axes, table in zip(grid.flat, panels.values(), strict=True):
+        table = table.dropna(subset=[across, up]).rename(index=lambda name: str(name).replace("_", " "))
+        _name_points(axes, table[across], table[up])
     return figure
+
+
+def _name_points(axes: Axes, xs: pd.Series, ys: pd.Series) -> None:
+    """A name beside each point, above or below it where another name stands already, never past the panel's end."""
+    taken, end = [], axes.get_window_extent().x1 * 72 / axes.figure.dpi  # boxes of names, in points of the figure
+    for name, at in sorted(zip(xs.index, zip(xs, ys, strict=True), strict=True), key=lambda point: -point[1][0]):
+        x, y = axes.transData.transform(at) * 72 / axes.figure.dpi
+        wide = 5.0 * len(str(name))
+        places = [(6, 0), (-6 - wide, 0), (6, 9), (6, -9), (-6 - wide, 9), (-6 - wide, -9), (6, 18), (6, -18)]
+        for dx, dy in places:
+            box = (x + dx, y + dy - 5, x + dx + wide, y + dy + 5)
+            free = not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken)
+            if free and box[2] < end:
+                break
+        taken += [box, (x - 3, y - 3, x + 3, y + 3)]
+        axes.annotate(str(name), at, (dx, dy), textcoords="offset points", fontsize=9, va="center", color=INK)
+
+
+@styled
+def curves(panels: Mapping[str, pd.DataFrame], x: str, y: str = "", log: bool = False, same: bool = False) -> Figure:
+    """Lines with their names at the end.
+
+    Parameters
+    ----------
+    panels : dict, title -> DataFrame
+        Index = x, a column a line; nan leaves a gap that is bridged. A name has the same colour in all panels.
+    x, y : str
+        What the axes show.
+    log : bool
+        Logarithmic x.
+    same : bool
+        One scale of y for all panels.
+
+    Returns
+    -------
+    Figure
+    """
+    names = list(dict.fromkeys(name for table in panels.values() for name in table))
+    colours = dict(zip(names, cycle([*COLOURS, SOFT, INK]), strict=False))
+    figure, grid = plt.subplots(1, len(panels), figsize=(FIGURE_WIDTH, 3.4), sharey=same, squeeze=False)
+    for axes, (title, table) in zip(grid.flat, panels.items(), strict=True):
+        for name, values in table.items():
+            values = values.dropna()
+            axes.plot(values.index, values, marker="o", markersize=4, color=colours[name])
+        axes.set(title=title, xlabel=x)
+        if log:
+            axes.set_xscale("log")
+            if len(table) <= 8:  # every place has its number, and none between
+                axes.set_xticks(table.index, minor=False)
+                axes.set_xticks([], minor=True)
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_formatter("")
+        axes.grid(axis="y")
+    grid[0, 0].set_ylabel(y)
+    figure.canvas.draw()
+    for axes, table in zip(grid.flat, panels.values(), strict=True):
+        _name_lines(axes, table, colours)
+    return figure
+
+
+def _name_lines(axes: Axes, table: pd.DataFrame, colours: Mapping) -> None:
+    ends = table.ffill().iloc[-1:].T.iloc[:, 0].dropna().sort_values() if len(table) else pd.Series(dtype=float)
+    low, high = axes.get_ylim()
+    gap = (high - low) * 11 / (axes.get_window_extent().height * 72 / axes.figure.dpi)
+    for (name, value), height in zip(ends.items(), spread(ends.to_numpy(float), gap), strict=True):
+        last = table[name].dropna().index[-1]
+        axes.annotate(
+            str(name).replace("_", " "), (last, value), (1.03, height), xycoords="data",
+            textcoords=axes.get_yaxis_transform(), fontsize=9, va="center", color=colours[name],
+            arrowprops={"arrowstyle": "-", "color": colours[name], "lw": 0.5, "alpha": 0.5, "shrinkB": 3},
+        )  # fmt: skip
 
 
 @styled
@@ -121,78 +181,6 @@ def score_against_memory(panels: dict[str, pd.DataFrame], score: str, memory: st
                 fontsize=9, va="center", arrowprops={"arrowstyle": "-", "color": LINE},
             )  # fmt: skip
         axes.grid(axis="y")
-    return figure
-
-
-@styled
-def dots_by_class(table: pd.DataFrame, title: str, log: bool = False) -> Figure:
-    """A line a class, a dot a column: weights, frequencies, accuracies side by side.
-
-    Parameters
-    ----------
-    table : DataFrame
-        A row a class, a column a series; nan leaves the dot out.
-    title : str
-    log : bool
-        Logarithmic axis, for values that span several powers of ten.
-
-    Returns
-    -------
-    Figure
-    """
-    figure, axes = plt.subplots(figsize=(FIGURE_WIDTH, 1.0 + 0.3 * len(table)))
-    rows = np.arange(len(table))
-    axes.hlines(rows, table.min(axis=1), table.max(axis=1), color=LINE, zorder=1)
-    markers = "os^Dv<>"
-    for (name, values), colour, marker in zip(table.items(), COLOURS, markers, strict=False):
-        axes.scatter(values, rows, s=42, color=colour, marker=marker, label=name, zorder=2, alpha=0.9)
-    axes.set_yticks(rows, table.index)
-    axes.invert_yaxis()
-    if log:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_title(title)
-    axes.grid(axis="x")
-    figure.legend(loc="outside upper right", ncols=len(table.columns))
-    return figure
-
-
-@styled
-def stacked_shares(table: pd.DataFrame, palette, title: str = "") -> Figure:
-    """How a whole is divided among the classes: a bar a row, each as long as the others.
-
-    Parameters
-    ----------
-    table : DataFrame
-        A row a bar, a column a class; divided by the sum of its row.
-    palette : array, (K, 3) uint8
-    title : str
-
-    Returns
-    -------
-    Figure
-    """
-    shares = table.div(table.sum(axis=1), axis=0)
-    figure, axes = plt.subplots(figsize=(FIGURE_WIDTH, 0.7 + len(table)))
-    left = np.zeros(len(shares))
-    rows = np.arange(len(shares))
-    for column, colour in zip(shares, np.asarray(palette) / 255, strict=True):
-        axes.barh(rows, shares[column], 0.8, left=left, color=colour, edgecolor="white", linewidth=0.8)
-        ink = "white" if colour @ (0.3, 0.59, 0.11) < 0.5 else INK
-        for row, share in zip(rows, shares[column], strict=True):
-            if share > 0.02:
-                upright = share < 0.0085 * len(column)  # of 9-point letters
-                text = column if upright else f"{column}\n{100 * share:.0f} %"
-                axes.text(
-                    left[row] + share / 2, row, text, ha="center", va="center", color=ink,
-                    fontsize=9, rotation=90 if upright else 0,
-                )  # fmt: skip
-        left += shares[column].to_numpy()
-    axes.set_yticks(rows, shares.index)
-    axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xticks=[], title=title)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(left=False)
     return figure
 
 
@@ -271,8 +259,6 @@ def differences(table: pd.DataFrame, margin: float = 0.0, title: str = "") -> Fi
 
 
 # --------------------------------------------------------------------------------------------------
-
-
 def spread(values: np.ndarray, gap: float) -> np.ndarray:
     """Heights for labels, as near as may be to the values they belong to, but `gap` apart.
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from segnet_lab.figures.pictures import Picture, Scene, classes, palette, photo
+from segnet_lab.figures.scene import Picture, Scene, classes, palette, photo
 from segnet_lab.figures.style import BLUE, LINE, ORANGE, PAPER, SOFT
 from segnet_lab.metrics import SegmentationScores, boundary_f1, boundary_matches
 

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from segnet_lab.figures.labels import show_image
+from segnet_lab.figures.label_maps import show_image
 from segnet_lab.figures.style import FIGURE_WIDTH, MARK, SEQUENTIAL, bare, styled
 
 

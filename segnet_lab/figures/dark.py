@@ -19,11 +19,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 
+from segnet_lab._support.progress import headless
 from segnet_lab.figures.style import BLUE, INK, LINE, ORANGE, PAPER, SKY, SOFT
-from segnet_lab.progress import headless
 
 WHITE = "#ffffff"
-NEUTRAL = {WHITE: "#16191e", INK: "#eceff3", SOFT: "#a4adb9", LINE: "#414a55", PAPER: "#22272e"}  # as in pixels.css
+NEUTRAL = {WHITE: "#16191e", INK: "#eceff3", SOFT: "#a4adb9", LINE: "#414a55", PAPER: "#22272e"}  # as in pixel_view.css
 LETTERS = NEUTRAL | {"#000000": NEUTRAL[INK], BLUE: SKY, ORANGE: "#ee8a2c"}  # thin things need more contrast
 _COLOURS = {  # what holds colours -> the names of its colours; the first kind that fits
     Line2D: ("color", "markeredgecolor", "markerfacecolor"),

@@ -14,6 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.figures.style import DIVERGING, INK, LINE, MARK, PAPER, SEQUENTIAL, SOFT, megabytes, styled
 from segnet_lab.pooling import packed_bytes
 
@@ -164,12 +165,14 @@ def _winners(codes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _grid(title: str, array) -> np.ndarray:
     array = np.asarray(array)
     if array.ndim != 2 or max(array.shape) > LARGEST:
-        raise ValueError(
+        raise InvalidInput(
             f"{title} has shape {array.shape}: numbers are readable in 2-D maps of up to {LARGEST} x {LARGEST}; "
             "pick one map and a part of it, such as x[0, 0, :8, :8]"
         )
     if array.dtype == np.uint8 and array.size and array.max() > 3:
-        raise ValueError(f"{title} holds a code {array.max()}: codes are 0..3; segnet_lab.pooling.unpack unpacks bytes")
+        raise InvalidInput(
+            f"{title} holds a code {array.max()}: codes are 0..3; segnet_lab.pooling.unpack unpacks bytes"
+        )
     return array
 
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab.data.images import read_image
-from segnet_lab.figures.pictures import Mark, Picture, Scene, classes, codes, numbers, photo
+from segnet_lab.figures.scene import Mark, Picture, Scene, classes, codes, numbers, photo
+from segnet_lab.inference.mc_dropout import Uncertainty
 from segnet_lab.models import EncoderDecoder
-from segnet_lab.probe import Trace, WindowStep, measured_receptive_field, receptive_field, window_path
-from segnet_lab.uncertainty import Uncertainty
+from segnet_lab.probe.receptive_fields import measured_receptive_field, receptive_field
+from segnet_lab.probe.tracing import Trace, WindowStep, window_path
 
 ARROWS = "↖↗↙↘"  # of the codes 0..3
 SPARSE_MAP_VIEWS = ("one stage", "codes of all stages", "sparse maps of all stages", "dense maps of all stages")
@@ -46,9 +47,9 @@ def sparse_maps(
     decoders = {d.stage: d for d in trace.decoders}
     encoders = {e.stage: e for e in trace.encoders if e.stage in decoders}
     if stage not in decoders:
-        raise ValueError(f"no decoder belongs to stage {stage}: there are {', '.join(map(str, sorted(decoders)))}")
+        raise InvalidInput(f"no decoder belongs to stage {stage}: there are {', '.join(map(str, sorted(decoders)))}")
     if view not in SPARSE_MAP_VIEWS:
-        raise ValueError(unknown("view", view, SPARSE_MAP_VIEWS))
+        raise InvalidInput(unknown("view", view, SPARSE_MAP_VIEWS))
     steps = {step.stage: step for step in window_path(trace, *place)} if len(place) else {}
 
     def placed(picture: Picture, of: int, pooled: bool = False) -> Picture:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from segnet_lab import probe
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.figures import grids
 from segnet_lab.figures.style import (
     BLUE,
@@ -26,7 +27,7 @@ from segnet_lab.figures.style import (
     bare,
     styled,
 )
-from segnet_lab.probe import Trace
+from segnet_lab.probe.tracing import Trace
 
 CODE_COLOURS = (BLUE, YELLOW, GREEN, PURPLE)  # codes 0..3
 CODE_NAMES = ("↖ top-left", "↗ top-right", "↙ bottom-left", "↘ bottom-right")
@@ -57,7 +58,7 @@ def side_by_side(maps: Mapping[str, object], columns: int = 4) -> Figure:
     """
     arrays = {title: _map(title, array) for title, array in maps.items()}
     if not arrays:
-        raise ValueError("no maps to draw: give a dict of titles and (H, W) maps")
+        raise InvalidInput("no maps to draw: give a dict of titles and (H, W) maps")
     columns = min(columns, len(arrays))
     rows = math.ceil(len(arrays) / columns)
     height, width = next(iter(arrays.values())).shape
@@ -94,7 +95,7 @@ def feature_maps(maps, channels=range(16), columns: int = 8) -> Figure:
     """
     maps = np.asarray(maps)
     if maps.ndim != 3:
-        raise ValueError(f"expected maps (C, H, W), got shape {maps.shape}; take one image of a batch with maps[0]")
+        raise InvalidInput(f"expected maps (C, H, W), got shape {maps.shape}; take one image of a batch with maps[0]")
     for channel in channels:
         _check_channel(channel, maps)
     return side_by_side({f"channel {c}": maps[c] for c in channels}, columns)
@@ -131,7 +132,9 @@ def decoder_stage(below, codes, sparse, dense, at: tuple[int, int] = (0, 0), zer
     h, w = small["codes"].shape
     if small["from below"].shape != (h, w) or large["sparse map"].shape != large["dense map"].shape:
         shapes = {title: array.shape for title, array in {**small, **large}.items()}
-        raise ValueError(f"these are not of one decoder stage: {shapes}; below and codes, sparse and dense go together")
+        raise InvalidInput(
+            f"these are not of one decoder stage: {shapes}; below and codes, sparse and dense go together"
+        )
     row, column = (int(np.clip(at[i] - PIECE // 2, 0, max((h, w)[i] - PIECE, 0))) for i in (0, 1))
     tall = FIGURE_WIDTH / 4 * h / w + 0.35
     figure, axes = plt.subplots(
@@ -182,7 +185,7 @@ def code_histogram(shares, zero=None) -> Figure:
     for cell, (title, share) in zip(axes[0], shares.items(), strict=True):
         share = 100 * np.asarray(share, float)
         if share.shape != (4,) or not np.isclose(share.sum(), 100, atol=0.1):
-            raise ValueError(f"{title}: shares of the four codes must sum to 1, got {share / 100}")
+            raise InvalidInput(f"{title}: shares of the four codes must sum to 1, got {share / 100}")
         cell.bar(range(4), share, color=CODE_COLOURS, width=0.8)
         if zero is not None:
             cell.bar(0, 100 * zero[title], color=LINE, width=0.8)
@@ -269,10 +272,10 @@ def _code_legend(figure: Figure, zero: bool = False) -> None:
 def _map(title: str, array) -> np.ndarray:
     array = np.asarray(array)
     if array.ndim != 2:
-        raise ValueError(f"{title} has shape {array.shape}: one map (H, W) is drawn; pick an image and a channel")
+        raise InvalidInput(f"{title} has shape {array.shape}: one map (H, W) is drawn; pick an image and a channel")
     return array
 
 
 def _check_channel(channel: int, maps: np.ndarray) -> None:
     if not 0 <= channel < len(maps):
-        raise ValueError(f"channel {channel} of {len(maps)} maps: channels are 0 to {len(maps) - 1}")
+        raise InvalidInput(f"channel {channel} of {len(maps)} maps: channels are 0 to {len(maps) - 1}")

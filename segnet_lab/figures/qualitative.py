@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from segnet_lab.figures.labels import colourise, legend
+from segnet_lab._support.errors import InvalidInput
+from segnet_lab.figures.label_maps import colourise, legend
 from segnet_lab.figures.style import FIGURE_WIDTH, bare, styled
 
 WRONG = np.array([213, 94, 0], np.uint8)  # style.ORANGE
@@ -47,7 +48,7 @@ def qualitative(
         There is no image to show.
     """
     if not samples:
-        raise ValueError("no image to show: give at least one sample")
+        raise InvalidInput("no image to show: give at least one sample")
     region = region or (slice(None), slice(None))
     columns = ["image", "truth", *predictions]
     height, width = np.asarray(next(iter(samples.values()))[1])[region].shape

@@ -4,10 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from segnet_lab.figures.labels import legend, show_image, show_label
+from segnet_lab.figures.label_maps import legend, show_image, show_label
 from segnet_lab.figures.qualitative import error_map
 from segnet_lab.figures.style import BLUE, FIGURE_WIDTH, INK, LINE, ORANGE, bare, styled
-from segnet_lab.uncertainty import Uncertainty
+from segnet_lab.inference.mc_dropout import Uncertainty
 
 
 @styled

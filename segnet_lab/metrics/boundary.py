@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from segnet_lab._support.errors import InvalidInput
+from segnet_lab.metrics.checked import as_array, read_pair
 from segnet_lab.metrics.conventions import BOUNDARIES, PRESENT, Convention, find_convention
-from segnet_lab.metrics.labels import as_array, read_pair
 from segnet_lab.metrics.matching import dilate, disk, pair, tolerance_pixels
 
 
@@ -249,7 +250,7 @@ def boundary_map(
 def _one_map(labels: Tensor | ArrayLike, name: str) -> np.ndarray:
     labels = as_array(labels, name)
     if len(labels) != 1:
-        raise ValueError(f"{name} must be one map (H, W), got {len(labels)}: pass one image at a time")
+        raise InvalidInput(f"{name} must be one map (H, W), got {len(labels)}: pass one image at a time")
     return labels[0]
 
 
@@ -353,7 +354,7 @@ def boundary_matches(
     rules = find_convention(convention, matching, boundary, None, void, strict)
     pred, target = _one_map(pred, "pred"), _one_map(target, "target")
     if pred.shape != target.shape:
-        raise ValueError(f"pred is {pred.shape} but target is {target.shape}: resize one to the other")
+        raise InvalidInput(f"pred is {pred.shape} but target is {target.shape}: resize one to the other")
     hidden = _is_void(target, ignore_index)
     pred_has = (pred == cls) & ~_is_void(pred, ignore_index)
     pred, target = _draw(pred_has, (target == cls) & ~hidden, hidden, rules)

@@ -5,8 +5,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from segnet_lab._messages import unknown
-from segnet_lab.metrics.labels import read_pair
+from segnet_lab._support.errors import InvalidInput, unknown
+from segnet_lab.metrics.checked import read_pair
 
 
 def confusion_matrix(
@@ -54,7 +54,7 @@ def confusion_matrix(
         tables += torch.bincount(torch.from_numpy(pairs + table).view(-1), minlength=tables.size).numpy()
     matrix = tables.reshape(8, side, side).sum(0)
     if missed := int(matrix[:-1, -1].sum()):
-        raise ValueError(
+        raise InvalidInput(
             f"pred is void (ignore_index={ignore_index}) at {missed} pixels where target has a class: "
             "a prediction must name a class at every pixel"
         )
@@ -98,10 +98,10 @@ def scores_from_confusion(matrix: Tensor | ArrayLike, absent: str = "nan") -> di
     tensor([0.5000, 0.5714,    nan], dtype=torch.float64)
     """
     if absent not in ("nan", "zero"):
-        raise ValueError(unknown("rule for absent classes", absent, ("nan", "zero")))
+        raise InvalidInput(unknown("rule for absent classes", absent, ("nan", "zero")))
     matrix = torch.as_tensor(matrix).cpu().double()
     if matrix.dim() != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"expected a confusion matrix (K, K), got {tuple(matrix.shape)}")
+        raise InvalidInput(f"expected a confusion matrix (K, K), got {tuple(matrix.shape)}")
     right, truth, given = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
     accuracy = right / truth
     iou = torch.where(truth > 0, right / (truth + given - right), torch.nan)

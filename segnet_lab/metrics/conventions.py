@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, unknown
 
 # --------------------------------------------------------------------------------------------------
 # What is a boundary. `low` is a map, or bit planes, with 0 in void, `high` the same with 1 in void: an OR over `low`
@@ -84,7 +84,7 @@ class Convention:
         for field in fields(self):
             value, known = getattr(self, field.name), CHOICES[field.name]
             if value not in known:
-                raise ValueError(unknown(field.name, value, map(str, known)))
+                raise InvalidInput(unknown(field.name, value, map(str, known)))
 
 
 CONVENTIONS = {
@@ -110,7 +110,7 @@ def find_convention(
     """
     if isinstance(convention, str):
         if convention not in CONVENTIONS:
-            raise ValueError(unknown("convention", convention, CONVENTIONS))
+            raise InvalidInput(unknown("convention", convention, CONVENTIONS))
         convention = CONVENTIONS[convention]
     given = {"matching": matching, "boundary": boundary, "present": present, "void": void, "strict": strict}
     return replace(convention, **{name: rule for name, rule in given.items() if rule is not None})

@@ -10,7 +10,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from segnet_lab import kernels
+from segnet_lab._support import compiled
+from segnet_lab._support.errors import InvalidInput
+from segnet_lab.metrics import bipartite
 
 LOOKED_AT_ONCE = 2**22  # pixels of disks, 8 bytes of index each: bounds memory
 
@@ -62,7 +64,7 @@ def disk(tolerance: float, height: int, width: int, strict: bool) -> tuple[int, 
 
 def _squared(tolerance: float, height: int, width: int) -> Fraction:
     if not 0 <= tolerance < math.inf:
-        raise ValueError(f"tolerance is {tolerance}: pass a fraction (below 1) of the image diagonal, or pixels")
+        raise InvalidInput(f"tolerance is {tolerance}: pass a fraction (below 1) of the image diagonal, or pixels")
     exact = Fraction(repr(float(tolerance)))  # 0.0075 is 3 / 400, which no float is
     return exact**2 * (height**2 + width**2 if tolerance < 1 else 1)
 
@@ -125,7 +127,7 @@ def pair(
     if left.size > right.size:  # augmenting paths start at the side with fewer pixels
         return pair(right, left, width, half_widths)[::-1]
     start, partners = _graph(left, right, width, half_widths)
-    matching = kernels.maximum_matching if kernels.available() else _maximum_matching
+    matching = bipartite.maximum_matching if compiled.available() else _maximum_matching
     mate = matching(start, partners, right.size)
     paired = np.flatnonzero(mate >= 0)
     return paired, mate[paired].astype(np.intp)
@@ -155,7 +157,7 @@ def _margin(half_widths: tuple[int, ...]) -> int:
 
 
 def _maximum_matching(start: np.ndarray, partners: np.ndarray, n_right: int) -> np.ndarray:
-    """`kernels.maximum_matching` without numba: a maximum flow source -> left -> right -> sink of unit edges."""
+    """`bipartite.maximum_matching` without numba: a maximum flow source -> left -> right -> sink of unit edges."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import maximum_flow
 

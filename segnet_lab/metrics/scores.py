@@ -5,10 +5,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torchmetrics import Metric
 
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.metrics.boundary import boundary_scores
+from segnet_lab.metrics.checked import as_array
 from segnet_lab.metrics.confusion import confusion_matrix, scores_from_confusion
 from segnet_lab.metrics.conventions import Convention, find_convention
-from segnet_lab.metrics.labels import as_array
 
 UNIT = 2**40  # BF of 1
 
@@ -90,7 +91,7 @@ class SegmentationScores(Metric):
         """
         if pred.ndim == 4:
             if pred.shape[1] != self.num_classes:
-                raise ValueError(f"pred has logits of {pred.shape[1]} classes, but num_classes is {self.num_classes}")
+                raise InvalidInput(f"pred has logits of {pred.shape[1]} classes, but num_classes is {self.num_classes}")
             pred = pred.argmax(1)
         pred, target = as_array(pred, "pred"), as_array(target, "target")  # to the CPU once
         self.confusion += confusion_matrix(pred, target, self.num_classes, self.ignore_index).to(self.confusion.device)

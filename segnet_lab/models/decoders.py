@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnet_lab.models.layers import ConvBN, Deconvolution, score
-from segnet_lab.models.remaking import Maker, backward_may_follow, how
+from segnet_lab.models.recompute import Maker, backward_may_follow, how
 from segnet_lab.pooling import max_unpool_2x2, packed_bytes
 
 

@@ -16,11 +16,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, NotFound, unknown
+from segnet_lab._support.progress import headless
+from segnet_lab.models.layer_names import count_layers
 from segnet_lab.models.network import EncoderDecoder
 from segnet_lab.models.variants import NETWORKS, VGG16, Filter, Network
-from segnet_lab.models.weights import count_layers, unwrap
-from segnet_lab.progress import headless
+from segnet_lab.models.wrapped import unwrap
 
 # torchvision's public files; the last part of a name is the start of the file's SHA-256
 URLS = {
@@ -146,14 +147,14 @@ def _check(model: EncoderDecoder) -> None:
     config = model.config
     if not has_vgg16_encoder(NETWORKS[config.name]):
         fitting = ", ".join(name for name, row in NETWORKS.items() if has_vgg16_encoder(row))
-        raise ValueError(f"{config.name} has no VGG16 encoder; these have: {fitting}")
+        raise InvalidInput(f"{config.name} has no VGG16 encoder; these have: {fitting}")
     if config.width != 1:
-        raise ValueError(
+        raise InvalidInput(
             f"{config.name} has width={config.width}, ImageNet weights come at the paper's: "
             f"create_model({config.name!r}, width=1)"
         )
     if config.input_transform != "imagenet":
-        raise ValueError(
+        raise InvalidInput(
             f"{config.name} has input_transform={config.input_transform!r}, but these weights expect ImageNet's mean "
             f"colour subtracted and its deviation divided out: create_model({config.name!r}, "
             'input_transform="imagenet")'
@@ -163,20 +164,22 @@ def _check(model: EncoderDecoder) -> None:
 def _check_tensor(tensors: dict[str, Tensor], name: str, own: Tensor, ours: str, source) -> None:
     if name not in tensors:
         held = ", ".join(sorted(tensors)[:4]) or "nothing"
-        raise ValueError(
+        raise InvalidInput(
             f"{source} has no tensor {name}, wanted for {ours}; it holds {held}... "
             "Give a VGG16 file with torchvision's names; the model is untouched"
         )
     if tensors[name].layout != torch.strided or not tensors[name].is_floating_point():
-        raise ValueError(f"{source} is damaged or no VGG16: {name} holds {tensors[name].dtype}; the model is untouched")
+        raise InvalidInput(
+            f"{source} is damaged or no VGG16: {name} holds {tensors[name].dtype}; the model is untouched"
+        )
     shape = tuple(tensors[name].shape)
     flat = name.startswith("classifier.")  # fc6: 4096 x 25088 in the file, 4096 x 512 x 7 x 7 here
     if shape != tuple(own.shape) and not (flat and shape == (len(own), own.numel() // len(own))):
-        raise ValueError(
+        raise InvalidInput(
             f"{source} is no VGG16: {name} has shape {shape}, {ours} needs {tuple(own.shape)}; the model is untouched"
         )
     if not tensors[name].float().isfinite().all():
-        raise ValueError(f"{source} is damaged: {name} holds infinity or nan; the model is untouched")
+        raise InvalidInput(f"{source} is damaged: {name} holds infinity or nan; the model is untouched")
 
 
 # ---------------------------------------------------------------------------------------------- reading
@@ -187,7 +190,7 @@ def _read(source: str | os.PathLike) -> dict[str, Tensor]:
         return _download(URLS[str(source)])
     path = Path(source).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"no file {path}; {unknown('name of public weights', str(source), URLS)}")
+        raise NotFound(f"no file {path}; {unknown('name of public weights', str(source), URLS)}")
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
@@ -195,11 +198,11 @@ def _read(source: str | os.PathLike) -> dict[str, Tensor]:
     except OSError as error:
         raise OSError(f"{path} cannot be read: {error}") from error
     except Exception as error:  # what a damaged pickle raises is not documented: IndexError, UnicodeDecodeError, ...
-        raise ValueError(f"{path} is damaged, or holds more than tensors, and nothing else is unpickled") from error
+        raise InvalidInput(f"{path} is damaged, or holds more than tensors, and nothing else is unpickled") from error
     pairs = content.items() if isinstance(content, dict) else [(None, content)]
     if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in pairs):
         held = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"{path} holds no state dict of tensors but: {held:.200s}. Save model.state_dict() alone")
+        raise InvalidInput(f"{path} holds no state dict of tensors but: {held:.200s}. Save model.state_dict() alone")
     return content
 
 

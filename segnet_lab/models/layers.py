@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnet_lab.models.remaking import Maker, from_kept_maps, keeping_how
+from segnet_lab._support.errors import InvalidInput
+from segnet_lab.models.recompute import Maker, from_kept_maps, keeping_how
 
 
 class ConvBN(nn.Module):
@@ -86,7 +87,7 @@ class Deconvolution(nn.Module):
     def __init__(self, channels: int, factor: int, kernel: int, learnt: bool = True):
         super().__init__()
         if kernel % 2 or kernel < 2 * factor:
-            raise ValueError(f"a kernel of {kernel} cannot interpolate by {factor}: take an even one >= {2 * factor}")
+            raise InvalidInput(f"a kernel of {kernel} cannot interpolate by {factor}: take an even one >= {2 * factor}")
         self.factor = factor
         self.padding = (kernel - factor) // 2
         weight = torch.zeros(channels, channels, kernel, kernel)

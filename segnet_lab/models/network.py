@@ -1,17 +1,19 @@
 """The one loop behind every network of the kit: encode, remembering what each decoder asks for; decode."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.models.decoders import Memory, Stage
 from segnet_lab.models.layers import ConvBN
-from segnet_lab.models.remaking import computed_again
-from segnet_lab.pooling import pooled_size, relu_max_pool_2x2
+from segnet_lab.models.memory import Remembered, count_memory
+from segnet_lab.models.recompute import computed_again
+from segnet_lab.models.twin import meta_twin
+from segnet_lab.pooling import relu_max_pool_2x2
 
 
 @dataclass(frozen=True)
@@ -23,37 +25,6 @@ class Config:
     width: float
     dropout: float
     input_transform: str
-
-
-@dataclass(frozen=True)
-class Remembered:
-    """One thing that the encoder keeps for the decoder, counted for one image."""
-
-    stage: int  # 1 is next to the image
-    kind: str  # "codes" or "map"
-    channels: int
-    height: int
-    width: int
-
-    @property
-    def elements(self) -> int:
-        """Pooling windows for codes, values for a map."""
-        return self.channels * self.height * self.width
-
-    @property
-    def bytes(self) -> int:
-        """As this kit keeps it: codes in two bits, maps in float32."""
-        return -(-self.elements // 4) if self.kind == "codes" else self.bytes_float32
-
-    @property
-    def bytes_float32(self) -> int:
-        """As float32: a map; or pooling indices in Caffe's way."""
-        return 4 * self.elements
-
-    @property
-    def bytes_int64(self) -> int:
-        """Codes as torch's int64 pooling indices; a map stays float32."""
-        return 8 * self.elements if self.kind == "codes" else self.bytes_float32
 
 
 class EncoderStage(nn.Module):
@@ -166,12 +137,10 @@ class EncoderDecoder(nn.Module):
         >>> sum(r.bytes for r in codes), sum(r.bytes_float32 for r in codes), sum(r.bytes_int64 for r in codes)
         (918240, 14691840, 29383680)
         """
-        from segnet_lab.models import create_model
-
-        with torch.device("meta"):
-            twin = create_model(**asdict(self.config)).eval()
-            _, memory = twin.encode(torch.empty(1, 3, height, width))
-        return list(_count(twin, memory))
+        twin = meta_twin(self).eval()
+        _, memory = twin.encode(torch.empty(1, 3, height, width, device="meta"))
+        channels = [stage.convs[-1].conv.out_channels for stage in self.stages]
+        return list(count_memory(memory, channels))
 
     def _run(self, module: nn.Module, *inputs):
         if self.checkpointing and self.training and torch.is_grad_enabled():
@@ -182,33 +151,9 @@ class EncoderDecoder(nn.Module):
         return self.dropout[place](x) if place in self.dropout else x
 
 
-def _count(model: EncoderDecoder, memory: dict[str, Memory]) -> Iterator[Remembered]:
-    for number, kept in sorted(memory.items()):
-        if kept.codes is not None:
-            channels = model.stages[int(number) - 1].convs[-1].conv.out_channels
-            yield Remembered(int(number), "codes", channels, *pooled_size(kept.size))
-        if kept.map is not None:
-            yield Remembered(int(number), "map", *kept.map.shape[1:])
-
-
-def storage_multiplier(model: EncoderDecoder) -> float:
-    """Table 1's "storage multiplier": what is remembered at half resolution, in float32 maps of that size.
-
-    The paper prints 1 for SegNet-Basic; 64 channels of 2-bit codes are 64 * 2 / 32 = 4 such maps.
-
-    >>> from segnet_lab import create_model
-    >>> storage_multiplier(create_model("segnet_basic")), storage_multiplier(create_model("fcn_basic"))
-    (4.0, 11.0)
-    """
-    height, width = 360, 480
-    half = pooled_size((height, width))
-    kept = sum(r.bytes for r in model.memory(height, width) if (r.height, r.width) == half)
-    return kept / (4 * half[0] * half[1])
-
-
 def check_image(image: Tensor) -> None:
     if image.dim() != 4 or image.shape[1] != 3 or not image.is_floating_point() or 0 in image.shape:
-        raise ValueError(
+        raise InvalidInput(
             f"expected float images (B, 3, H, W) of 0..1, got {image.dtype} of shape {tuple(image.shape)}; "
             "segnet_lab.predict takes files, arrays and single images"
         )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, unknown
 
 # Row names as the paper prints them -> the network's name here
 NAMES = {
@@ -58,5 +58,5 @@ def table(number: int) -> pd.DataFrame:
     """
     name = f"table{number}"
     if name not in _FILES:
-        raise ValueError(unknown("table of the paper", name, _FILES))
+        raise InvalidInput(unknown("table of the paper", name, _FILES))
     return pd.read_csv(_FILES[name])

@@ -13,8 +13,8 @@ _HOME = {  # name -> module, imported when asked for
     "explore_receptive_field": "explorers",
     "explore_sparse_maps": "explorers",
     "explore_uncertainty": "explorers",
-    "interact": "figure",
-    "PixelView": "pixels",
+    "interact": "interactive",
+    "PixelView": "pixel_view",
 }
 
 __all__ = sorted(_HOME)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 import ipywidgets
 from IPython.display import display
 
-from segnet_lab._messages import EXPECTED, unknown
-from segnet_lab.progress import headless
-from segnet_lab.widgets.pixels import PixelView
+from segnet_lab._support.errors import EXPECTED, InvalidInput, unknown
+from segnet_lab._support.progress import headless
+from segnet_lab.widgets.pixel_view import PixelView
 
 
 class Explorer(ipywidgets.VBox):
@@ -36,7 +36,7 @@ class Explorer(ipywidgets.VBox):
 
     Examples
     --------
-    >>> from segnet_lab.figures.pictures import Scene, numbers
+    >>> from segnet_lab.figures.scene import Scene, numbers
     >>> explorer = Explorer(
     ...     lambda place, n: Scene([numbers(f"{n} cells", [[1.0] * n])]), {"n": ipywidgets.IntSlider(value=2)}
     ... )
@@ -69,7 +69,7 @@ class Explorer(ipywidgets.VBox):
         """
         for name in values:
             if name not in self.controls:
-                raise ValueError(unknown("control", name, self.controls))
+                raise InvalidInput(unknown("control", name, self.controls))
         self._still = True
         try:
             for name, value in values.items():

@@ -18,23 +18,26 @@ import numpy as np
 import torch.nn.functional as F
 from PIL import Image
 
-from segnet_lab._messages import EXPECTED, is_number
+from segnet_lab._support.errors import EXPECTED, InvalidInput, is_number
+from segnet_lab._support.progress import headless
 from segnet_lab.data.base import as_dataset
+from segnet_lab.data.class_counts import ClassCounts, count_classes
 from segnet_lab.data.images import read_image
 from segnet_lab.figures import balance, compared, inside
-from segnet_lab.inference import input_size, predict
-from segnet_lab.losses import BALANCINGS, PUBLISHED_CAMVID_WEIGHTS, ClassCounts, class_weights, count_classes
+from segnet_lab.inference.mc_dropout import draw_samples, summarise
+from segnet_lab.inference.predict import input_size, predict
 from segnet_lab.metrics import boundary_map
 from segnet_lab.metrics.matching import tolerance_pixels
 from segnet_lab.models import EncoderDecoder
-from segnet_lab.models.weights import unwrap
-from segnet_lab.probe import places, trace
-from segnet_lab.progress import headless
-from segnet_lab.provenance import check_classes
-from segnet_lab.uncertainty import draw_samples, summarise
+from segnet_lab.models.wrapped import unwrap
+from segnet_lab.probe.receptive_fields import places
+from segnet_lab.probe.tracing import trace
+from segnet_lab.runs.provenance import check_classes
+from segnet_lab.runs.recipe import BALANCINGS
+from segnet_lab.training.losses import PUBLISHED_CAMVID_WEIGHTS, class_weights
 from segnet_lab.widgets.explorer import Explorer
-from segnet_lab.widgets.networks import SHOWN, Networks, with_images
 from segnet_lab.widgets.picker import ImagePicker
+from segnet_lab.widgets.trained_networks import SHOWN, Networks, with_images
 
 PAPERS_TOLERANCE = 0.0075  # of the diagonal
 OWN = "own weights"
@@ -87,7 +90,9 @@ def explore_sparse_maps(model: EncoderDecoder, image) -> Explorer:
     found = trace(model, _as_seen_by(model, image))
     stages = [d.stage for d in found.decoders]
     if not stages:
-        raise ValueError(f"{model.config.name} has no decoder, so nothing is unpooled: take segnet_basic, for example")
+        raise InvalidInput(
+            f"{model.config.name} has no decoder, so nothing is unpooled: take segnet_basic, for example"
+        )
     channels = max(e.features.shape[1] for e in found.encoders if e.stage in stages)
     controls = {
         "view": w.Dropdown(options=inside.SPARSE_MAP_VIEWS, description="show"),
@@ -283,7 +288,7 @@ def _of_area(picture: Image.Image, height: int, width: int) -> Image.Image:
 
 def _at_least_one(name: str, value: int) -> int:
     if not is_number(value) or value < 1:
-        raise ValueError(f"{name}={value!r}: give a whole number of at least 1")
+        raise InvalidInput(f"{name}={value!r}: give a whole number of at least 1")
     return int(value)
 
 
@@ -321,16 +326,16 @@ def explore_boundary_f1(target, data, predictions: Mapping | None = None) -> Exp
     target = _label_map("target", target, data)
     predictions = {} if predictions is None else predictions
     if not isinstance(predictions, Mapping):
-        raise ValueError(f"predictions: give them by name, {{name: label map}}, not {type(predictions).__name__}")
+        raise InvalidInput(f"predictions: give them by name, {{name: label map}}, not {type(predictions).__name__}")
     given = {str(name): _label_map(name, label, data) for name, label in predictions.items()}
     for name, label in given.items():
         if label.shape != target.shape:
             sizes = "{}x{}, the truth has {}x{}".format(*label.shape, *target.shape)
-            raise ValueError(f"{name} has {sizes}: give predictions of the same image")
+            raise InvalidInput(f"{name} has {sizes}: give predictions of the same image")
     examples = {**given, **compared.made_up_predictions(target, data.ignore_index)}
     present = [c for c in np.unique(target).tolist() if c != data.ignore_index]
     if not present:
-        raise ValueError("the truth is void everywhere, so it has no boundary: take another image")
+        raise InvalidInput("the truth is void everywhere, so it has no boundary: take another image")
     longest = max(present, key=lambda c: boundary_map(target, c).sum())
     paper = round(tolerance_pixels(PAPERS_TOLERANCE, *target.shape), 1)
     controls = {
@@ -350,20 +355,20 @@ def explore_boundary_f1(target, data, predictions: Mapping | None = None) -> Exp
 def _label_map(name: str, given, data) -> np.ndarray:
     """(H, W) integers, each a class of the data or void."""
     if isinstance(given, str | os.PathLike):
-        raise ValueError(f"{name} is a name, {str(given)!r}: give a label map, such as data[0].label")
+        raise InvalidInput(f"{name} is a name, {str(given)!r}: give a label map, such as data[0].label")
     try:
         label = np.asarray(None if hasattr(given, "num_classes") or hasattr(given, "label") else given)
     except (ValueError, TypeError):  # a pair of tensors, for example
         label = np.asarray(None)
     if label.dtype == object:
-        raise ValueError(f"{name} is a {type(given).__name__}: give a label map, such as data[0].label")
+        raise InvalidInput(f"{name} is a {type(given).__name__}: give a label map, such as data[0].label")
     if label.ndim != 2 or not label.size or label.dtype.kind not in "iub":
-        raise ValueError(
+        raise InvalidInput(
             f"{name} holds {label.dtype} of shape {label.shape}: give (H, W) integers, such as data[0].label"
         )
     wrong = np.setdiff1d(label, [*range(data.num_classes), data.ignore_index])
     if wrong.size:
-        raise ValueError(
+        raise InvalidInput(
             f"{name} holds label {wrong[0]}, {data.name} has classes 0..{data.num_classes - 1} and void "
             f"{data.ignore_index}: give labels of the same classes"
         )
@@ -388,9 +393,11 @@ def explore_class_balance(data, counts: ClassCounts | None = None) -> Explorer:
     data = with_images(as_dataset(data, SHOWN))
     counts = count_classes(data) if counts is None else counts
     if not isinstance(counts, ClassCounts):
-        raise ValueError(f"counts is a {type(counts).__name__}: give count_classes(data), or leave it out")
+        raise InvalidInput(f"counts is a {type(counts).__name__}: give count_classes(data), or leave it out")
     if len(counts.pixels) != data.num_classes:
-        raise ValueError(f"counts of {len(counts.pixels)} classes, {data.name} has {data.num_classes}: leave them out")
+        raise InvalidInput(
+            f"counts of {len(counts.pixels)} classes, {data.name} has {data.num_classes}: leave them out"
+        )
     names = [name for name in BALANCINGS if name != "published" or data.num_classes == len(PUBLISHED_CAMVID_WEIGHTS)]
     presets = {name: _weights(name, data, counts) for name in ["natural", *names]}
     dialled = {name: [10 ** (STEP * round(np.log10(w) / STEP)) for w in weights] for name, weights in presets.items()}

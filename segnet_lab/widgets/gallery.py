@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-PREVIEWS = Path(__file__).parent / "previews"  # made by docs/pictures.py
+PREVIEWS = Path(__file__).parent / "previews"  # made by tools/pictures.py
 
 
 class Exhibit(NamedTuple):

@@ -6,6 +6,7 @@ import anywidget
 import traitlets as t
 from PIL import Image, UnidentifiedImageError
 
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.widgets.sources import script, style
 
 
@@ -29,7 +30,7 @@ class ImagePicker(anywidget.AnyWidget):
     """
 
     _esm = script("picker.js")
-    _css = style("pixels.css")
+    _css = style("pixel_view.css")
 
     picture = t.CBytes().tag(sync=True)  # the page sends a memoryview
     name = t.Unicode().tag(sync=True)
@@ -45,7 +46,7 @@ class ImagePicker(anywidget.AnyWidget):
         try:
             return Image.open(BytesIO(self.picture)) if self.picture else None
         except UnidentifiedImageError:
-            raise ValueError(f"{self.name} cannot be read as a picture: choose a PNG, JPEG or WebP file") from None
+            raise InvalidInput(f"{self.name} cannot be read as a picture: choose a PNG, JPEG or WebP file") from None
 
     def __repr__(self):
         return f"ImagePicker: {self.name or 'nothing chosen'}"

@@ -11,7 +11,7 @@ import anywidget
 import numpy as np
 import traitlets as t
 
-from segnet_lab._messages import unknown
+from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab.widgets.sources import script, style
 
 DECODERS = (  # how a lane upsamples; the same names as in playground.js
@@ -46,7 +46,7 @@ class MapPair(Map):
 
     def validate(self, obj, value):
         if len(value) != 2:
-            raise ValueError(f"{self.name} holds one entry a lane, A and B: give 2, not {len(value)}")
+            raise InvalidInput(f"{self.name} holds one entry a lane, A and B: give 2, not {len(value)}")
         return [super(MapPair, self).validate(obj, one) for one in value]
 
 
@@ -139,7 +139,7 @@ class Playground(anywidget.AnyWidget):
         array = _array(array, "array")
         (row, column), (h, w) = at, size
         if row < 0 or column < 0 or row + h > array.shape[0] or column + w > array.shape[1]:
-            raise ValueError(
+            raise InvalidInput(
                 f"a patch of {h}x{w} at row {row}, column {column} leaves the array of {array.shape[0]}x"
                 f"{array.shape[1]}: choose another `at` or `size`"
             )
@@ -153,10 +153,10 @@ class Playground(anywidget.AnyWidget):
     def _known_decoders(self, proposal):
         names = proposal["value"]
         if len(names) != 2:
-            raise ValueError(f"decoders holds one name a lane, A and B: give 2, not {len(names)}")
+            raise InvalidInput(f"decoders holds one name a lane, A and B: give 2, not {len(names)}")
         for name in names:
             if name not in DECODERS:
-                raise ValueError(unknown("decoder", name, DECODERS))
+                raise InvalidInput(unknown("decoder", name, DECODERS))
         return names
 
 
@@ -234,7 +234,7 @@ def _array(value, name):
         value = value.detach().cpu().float().numpy()
     array = np.asarray(value, dtype=float)
     if array.ndim != 2:
-        raise ValueError(
+        raise InvalidInput(
             f"{name} must be one map (H, W), got shape {array.shape}: choose a channel, e.g. features[0, 3] "
             "or image[..., 0]"
         )
@@ -245,14 +245,14 @@ def _rows(value, least, most, name):
     array = _array(value, name)
     if not all(least <= n <= most for n in array.shape):
         room = f"{least} to {most}" if least < most else str(least)
-        raise ValueError(
+        raise InvalidInput(
             f"{name} of {array.shape[0]}x{array.shape[1]} does not fit: give {room} rows and columns"
             + (", or cut a patch with Playground.from_array" if least < most else "")
         )
     wrong = np.argwhere(~(np.abs(array) <= LARGEST))
     if len(wrong):
         r, c = wrong[0]
-        raise ValueError(
+        raise InvalidInput(
             f"{name} holds {array[r, c]:g} at row {r}, column {c}: give finite numbers up to {LARGEST:g}, "
             "e.g. through np.nan_to_num"
         )

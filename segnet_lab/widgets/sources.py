@@ -21,7 +21,7 @@ def style(name: str | Path) -> str:
 
     Examples
     --------
-    >>> style("pixels.css").startswith("/* The colours of everything we show.")
+    >>> style("pixel_view.css").startswith("/* The colours of everything we show.")
     True
     """
     return "\n".join((HERE / sheet).read_text(encoding="utf-8") for sheet in ("theme.css", name))

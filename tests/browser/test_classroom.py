@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 from conftest import REPO, environment, unreadable
 
-from segnet_lab.batch import list_notebooks
+from segnet_lab.lessons.notebooks import list_notebooks
 from segnet_lab.widgets.gallery import EXHIBITS
 
 

@@ -5,9 +5,9 @@ import shutil
 import pytest
 from conftest import BOXES, MAPS, unreadable
 
-from segnet_lab.demo import NETWORKS
-from segnet_lab.demo_page import write_demo_page
-from segnet_lab.folders import shipped
+from segnet_lab._support.folders import shipped
+from segnet_lab.lessons.demo import NETWORKS
+from segnet_lab.lessons.demo_page import write_demo_page
 
 
 @pytest.fixture(scope="module")

@@ -474,7 +474,7 @@ MODEL = """(state) => {
 
 def mount(page, state, *modules):
     """Show a widget in a blank page; its model is `model`, what it returned `end`."""
-    page.set_content(f"<style>{style('pixels.css')}</style><div id=here></div>")
+    page.set_content(f"<style>{style('pixel_view.css')}</style><div id=here></div>")
     page.evaluate(
         f"""async ({{source, state}}) => {{
         const url = URL.createObjectURL(new Blob([source], {{type: 'text/javascript'}}));
@@ -514,7 +514,7 @@ def test_cells_of_every_scale_lie_over_the_same_pixels(page, complaints):
         "message": "",
         "place": [],
     }
-    mount(page, state, "kernel.js", "pixels.js")
+    mount(page, state, "kernel.js", "pixel_view.js")
     boxes = page.locator("canvas").evaluate_all(
         "all => all.map((c) => { const b = c.getBoundingClientRect(); return [b.width, b.height]; })"
     )
@@ -536,7 +536,7 @@ def test_cells_of_every_scale_lie_over_the_same_pixels(page, complaints):
 def test_python_is_asked_for_a_sign_of_life_after_each_touch(page):
     page.clock.install()
     state = {"size": [2, 2], "pictures": [picture("map", [[0, 1], [1, 0]])], "note": "", "message": "", "place": []}
-    mount(page, state, "kernel.js", "pixels.js")
+    mount(page, state, "kernel.js", "pixel_view.js")
     alert = page.get_by_text("Python does not answer")
     page.locator(".frame").click()
     assert page.evaluate("model.sent") == [{"ping": 1}]

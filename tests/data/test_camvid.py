@@ -15,7 +15,8 @@ from segnet_lab.data import load_dataset, ondisk
 from segnet_lab.data.camvid import CamVid
 from segnet_lab.data.cards import load_card
 from segnet_lab.data.checking import check
-from segnet_lab.losses import count_classes, median_frequency_weights
+from segnet_lab.data.class_counts import count_classes
+from segnet_lab.training.losses import median_frequency_weights
 
 
 def test_the_authors_layout(trees):

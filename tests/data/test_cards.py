@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segnet_lab.data.cards import KEYS, card_names, load_card, read_card
-from segnet_lab.data.rooms import CLASS_NAMES
+from segnet_lab.scenes.rooms import CLASS_NAMES
 
 CAMVID = {
     "Sky": (128, 128, 128),

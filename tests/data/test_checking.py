@@ -8,7 +8,7 @@ from PIL import Image
 from segnet_lab.data import load_dataset
 from segnet_lab.data.cards import load_card
 from segnet_lab.data.checking import check, hurts
-from segnet_lab.losses import ClassCounts, count_classes
+from segnet_lab.data.class_counts import ClassCounts, count_classes
 
 
 def test_a_whole_set(trees):

@@ -1,7 +1,7 @@
 import pandas as pd
 
-from segnet_lab.folders import shipped
-from segnet_lab.losses import count_classes
+from segnet_lab._support.folders import shipped
+from segnet_lab.data.class_counts import count_classes
 
 
 def test_counts_of_camvid_are_those_of_its_labels(camvid):

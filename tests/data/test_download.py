@@ -509,12 +509,12 @@ def test_a_full_disk_while_unpacking_keeps_the_archive(camvid_source, tmp_path, 
             raise OSError(errno.ENOSPC, "No space left on device")
         replace(draft, target)
 
-    monkeypatch.setattr("segnet_lab.files.os.replace", full)
+    monkeypatch.setattr("segnet_lab._support.files.os.replace", full)
     with pytest.raises(OSError, match="the disk is full"):
         get("camvid", tmp_path / "camvid")
     assert (tmp_path / "camvid" / "camvid.zip").is_file()
     assert not (tmp_path / "camvid" / "train" / "1.png").exists()
-    monkeypatch.setattr("segnet_lab.files.os.replace", replace)
+    monkeypatch.setattr("segnet_lab._support.files.os.replace", replace)
     get("camvid", tmp_path / "camvid")
     assert len(camvid_source.requests) == 1
     assert len(load_dataset("camvid", root=tmp_path / "camvid")) == 2

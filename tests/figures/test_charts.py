@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
-from segnet_lab.figures import charts
-from segnet_lab.results import beside_paper
+from segnet_lab.figures import charts, class_charts, training_charts
+from segnet_lab.results.tables import beside_paper
 
 
 def texts(axes):
@@ -17,7 +17,7 @@ def test_training_curves_draw_the_log_in_percent():
     log = pd.DataFrame(
         {"epoch": [1, 2, 3], "loss": [3.0, 2.0, 1.0], "G": [0.5, np.nan, 0.75], "BF": [0.1, np.nan, 0.2]}
     )
-    left, right = charts.training_curves(log, selected=3).axes
+    left, right = training_charts.training_curves(log, selected=3).axes
     assert left.lines[0].get_ydata().tolist() == [3, 2, 1]
     g, bf, kept = right.lines
     assert g.get_xydata().tolist() == [[1, 50], [3, 75]]  # epoch 2 was not evaluated
@@ -27,14 +27,14 @@ def test_training_curves_draw_the_log_in_percent():
 
 
 def test_training_curves_of_a_run_without_validation():
-    left, right = charts.training_curves(pd.DataFrame({"epoch": [1], "loss": [1.0], "G": [np.nan]})).axes
+    left, right = training_charts.training_curves(pd.DataFrame({"epoch": [1], "loss": [1.0], "G": [np.nan]})).axes
     assert len(left.lines) == 1
     assert not right.lines
 
 
 def test_no_epoch_has_no_curve():
     with pytest.raises(ValueError, match="at least one"):
-        charts.training_curves(pd.DataFrame({"epoch": [], "loss": []}))
+        training_charts.training_curves(pd.DataFrame({"epoch": [], "loss": []}))
 
 
 def test_bars_beside_paper_keep_the_two_sides_apart():
@@ -61,7 +61,7 @@ def test_score_against_memory_leaves_out_what_has_no_score():
 
 def test_dots_by_class():
     table = pd.DataFrame({"one": [0.1, 10.0], "other": [0.2, np.nan]}, index=["Sky", "Pole"])
-    figure = charts.dots_by_class(table, "weights", log=True)
+    figure = class_charts.dots_by_class(table, "weights", log=True)
     _, one, other = figure.axes[0].collections
     assert one.get_offsets().tolist() == [[0.1, 0], [10, 1]]
     assert other.get_offsets()[~np.isnan(other.get_offsets().data).any(1)].tolist() == [[0.2, 0]]
@@ -70,7 +70,7 @@ def test_dots_by_class():
 
 def test_stacked_shares_fill_every_bar():
     table = pd.DataFrame([[6, 3, 1], [1, 1, 2]], index=["pixels", "loss"], columns=["Sky", "Road", "Pole"])
-    (axes,) = charts.stacked_shares(table, np.zeros((3, 3), np.uint8)).axes
+    (axes,) = class_charts.stacked_shares(table, np.zeros((3, 3), np.uint8)).axes
     widths = np.array([bar.get_width() for bar in axes.patches]).reshape(3, 2)  # a row a class
     np.testing.assert_allclose(widths, [[0.6, 0.25], [0.3, 0.25], [0.1, 0.5]])
     assert axes.patches[-1].get_x() == pytest.approx(0.5)  # Pole's loss starts after Sky's and Road's

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from segnet_lab.figures import inside
+from segnet_lab.inference.mc_dropout import predict_with_uncertainty, sample_labels
 from segnet_lab.models import create_model
 from segnet_lab.pooling import max_pool_2x2, unpack
-from segnet_lab.probe import trace
-from segnet_lab.uncertainty import predict_with_uncertainty, sample_labels
+from segnet_lab.probe.tracing import trace
 
 IMAGE = torch.rand(3, 45, 60, generator=torch.Generator().manual_seed(0))
 

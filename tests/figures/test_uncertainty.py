@@ -9,7 +9,7 @@ from scipy import stats
 from segnet_lab.data.base import Sample
 from segnet_lab.figures import uncertainty
 from segnet_lab.figures.style import ORANGE
-from segnet_lab.uncertainty import Uncertainty
+from segnet_lab.inference.mc_dropout import Uncertainty
 
 
 def test_entropy_is_scipys():

@@ -9,11 +9,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from segnet_lab import create_model, list_models, optimize
-from segnet_lab.allocator import left_behind
 from segnet_lab.models import NETWORKS
 from segnet_lab.models.decoders import FixedIndices, Unpool
 from segnet_lab.models.layers import ConvBN
-from segnet_lab.models.remaking import Maker
+from segnet_lab.models.recompute import Maker
+from segnet_lab.probe.allocations import left_behind
 
 EVERY_NETWORK = pytest.mark.parametrize("name", list_models())
 UNPOOLING = [

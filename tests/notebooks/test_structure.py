@@ -15,8 +15,8 @@ import papermill
 import pytest
 import torch
 
-from segnet_lab.batch import find_notebook, list_notebooks, parameters
-from segnet_lab.exercises import same
+from segnet_lab.lessons.exercises import same
+from segnet_lab.lessons.notebooks import find_notebook, list_notebooks, parameters
 
 TYPES = {"int", "float", "str", "bool", "list[int]", "list[float]", "list[str]"}
 EXERCISE = re.compile(r"^\*\*(\d)(?:\.| \((?:easy|medium|hard)\))", re.MULTILINE)
@@ -374,7 +374,7 @@ def number_the_runs(cells):
 
 
 def good_lesson(answers=("...",) * 3, verdict="not answered yet"):
-    cells = [text(OPENING), code("from segnet_lab.exercises import check")]
+    cells = [text(OPENING), code("from segnet_lab.lessons.exercises import check")]
     cells += [code('dataset: str = "roadscenes"  # made here\ncount: int = 3  # how many', tags=["parameters"])]
     for n in range(5):
         cells += [text("Prose."), code(f"print({n})", f"{n}\n")]

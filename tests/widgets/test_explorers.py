@@ -8,15 +8,15 @@ import torch
 from PIL import Image
 
 from segnet_lab import widgets
-from segnet_lab.figures.pictures import Scene, numbers, photo
+from segnet_lab.data.class_counts import ClassCounts
+from segnet_lab.figures.scene import Scene, numbers, photo
 from segnet_lab.figures.style import styled
-from segnet_lab.losses import ClassCounts
 from segnet_lab.models import create_model
-from segnet_lab.recipe import Recipe
-from segnet_lab.training import train
+from segnet_lab.runs.recipe import Recipe
+from segnet_lab.training.loop import train
 from segnet_lab.widgets.explorer import Explorer
 from segnet_lab.widgets.picker import ImagePicker
-from segnet_lab.widgets.pixels import PixelView
+from segnet_lab.widgets.pixel_view import PixelView
 from tests.helpers import Squares
 
 IMAGE = torch.rand(3, 48, 64, generator=torch.Generator().manual_seed(0))
@@ -376,7 +376,7 @@ def test_interact_replaces_one_picture_and_says_what_is_wrong(monkeypatch):
         return figure
 
     shown = []
-    monkeypatch.setattr("segnet_lab.widgets.figure.display", shown.append)
+    monkeypatch.setattr("segnet_lab.widgets.interactive.display", shown.append)
     widgets.interact(bars, n=(1, 4), colour=["red", "blue"])
     number, colour, view = shown[0].children
 

@@ -1,0 +1,20 @@
+"""Where things lie: in a checkout beside the package, in an installed wheel inside it."""
+
+import os
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def shipped(name: str) -> Path:
+    """The folder of cards ("datasets"), lessons ("notebooks") or committed results ("results") of this installation."""
+    inside_wheel = _PACKAGE / "_shipped" / name
+    return inside_wheel if inside_wheel.is_dir() else _PACKAGE.parent / name
+
+
+def runs_dir() -> Path:
+    """Where trainings are kept: SEGNET_LAB_RUNS, else `runs/` in the checkout, else `runs/` where one stands."""
+    if "SEGNET_LAB_RUNS" in os.environ:
+        return Path(os.environ["SEGNET_LAB_RUNS"])
+    checkout = _PACKAGE.parent
+    return (checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()) / "runs"

@@ -1,0 +1,90 @@
+"""The greatest number of pairs in a bipartite graph, compiled by numba where it is installed."""
+
+import numpy as np
+
+from segnet_lab._support.compiled import kernel
+
+
+@kernel
+def maximum_matching(start: np.ndarray, partners: np.ndarray, n_right: int) -> np.ndarray:
+    """Pair as many left nodes as possible with right nodes of a bipartite graph, each node at most once.
+
+    Hopcroft and Karp's algorithm: shortest augmenting paths, as many disjoint ones as there are in each phase. A node
+    from which a phase has found no path is marked dead and not entered again; without the mark a phase takes
+    exponential time on the layered graphs that parallel boundaries make.
+
+    Parameters
+    ----------
+    start : array, int32, (n_left + 1,)
+        Left node i may be paired with partners[start[i] : start[i + 1]] (the graph in CSR form).
+    partners : array, int32, (n_edges,)
+    n_right : int
+
+    Returns
+    -------
+    mate : array, int32, (n_left,)
+        The right node of each left node, -1 for none. The number of pairs is the greatest possible.
+    """
+    n_left = start.size - 1
+    mate = np.full(n_left, -1, np.int32)
+    mate_of_right = np.full(n_right, -1, np.int32)
+    for i in range(n_left):  # greedy, in reading order: leaves one boundary pixel in fifty to the phases
+        for e in range(start[i], start[i + 1]):
+            if mate_of_right[partners[e]] < 0:
+                mate[i] = partners[e]
+                mate_of_right[partners[e]] = i
+                break
+
+    level = np.empty(n_left, np.int32)  # steps from a free left node; -1 not reached, -2 dead or used
+    queue = np.empty(n_left, np.int32)
+    path = np.empty(n_left, np.int32)
+    edge = np.empty(n_left, np.int32)  # the next edge to try: each is tried once a phase
+    while True:
+        # Breadth first: levels, up to the first one that sees a free right node.
+        filled = 0
+        for i in range(n_left):
+            level[i] = -1
+            if mate[i] < 0:
+                level[i] = 0
+                queue[filled] = i
+                filled += 1
+        roots = filled
+        deepest = n_left
+        read = 0
+        while read < filled and level[queue[read]] <= deepest:
+            i = queue[read]
+            read += 1
+            for e in range(start[i], start[i + 1]):
+                next_left = mate_of_right[partners[e]]
+                if next_left < 0:
+                    deepest = level[i]
+                elif level[next_left] == -1:
+                    level[next_left] = level[i] + 1
+                    queue[filled] = next_left
+                    filled += 1
+        if deepest == n_left:
+            return mate
+
+        # Depth first: from each free left node one path down the levels, never twice over the same node.
+        edge[:] = start[:-1]
+        for root in queue[:roots]:
+            path[0] = root
+            depth = 0
+            while depth >= 0:
+                i = path[depth]
+                if edge[i] == start[i + 1]:
+                    level[i] = -2
+                    depth -= 1
+                    continue
+                next_left = mate_of_right[partners[edge[i]]]
+                edge[i] += 1
+                if next_left >= 0:
+                    if level[next_left] == level[i] + 1:
+                        depth += 1
+                        path[depth] = next_left
+                    continue
+                for i in path[: depth + 1]:  # a free right node: shift every pair of the path by one
+                    level[i] = -2
+                    mate[i] = partners[edge[i] - 1]
+                    mate_of_right[mate[i]] = i
+                break

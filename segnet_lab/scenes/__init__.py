@@ -1,0 +1,1 @@
+"""Made-up scenes with exact labels: what paints `roadscenes` and `rooms`."""

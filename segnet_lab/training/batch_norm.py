@@ -1,0 +1,43 @@
+"""The batch-norm statistics that have to be gathered before a network is evaluated (Section 3.3)."""
+
+import torch
+from torch import nn
+
+from segnet_lab._support.devices import autocast, compute_dtype, device_of
+from segnet_lab._support.modes import evaluating
+from segnet_lab.training.batches import batches
+
+
+def refresh_batch_norm(model: nn.Module, data, *, batch_size: int, precision: str = "auto") -> None:
+    """Gather batch-norm statistics by one pass over the training set, in its own order, without dropout.
+
+    The authors keep no running average: before every evaluation they average the statistics of the batches
+    (Section 4.1, "we performed a complete run through the dataset"). Forgetting it is the commonest cause
+    of a network that sees one class everywhere.
+
+    Parameters
+    ----------
+    model : Module
+        Its batch-norm statistics are replaced; weights and mode stay.
+    data : SegmentationDataset
+        The training set.
+    batch_size : int
+        The recipe's: statistics of larger batches differ from those the network was trained with.
+    """
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    if not norms:
+        return
+    device, seen = device_of(model), 0
+    with evaluating(model), torch.no_grad(), autocast(device, compute_dtype(device, precision)):
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.train()
+        try:
+            for images, _ in batches(data, batch_size, device):
+                seen += len(images)
+                for norm in norms:
+                    norm.momentum = len(images) / seen  # a plain average over images
+                model(images)
+        finally:
+            for norm in norms:
+                norm.momentum = 0.1  # torch's default; nothing of ours uses it

@@ -1,0 +1,65 @@
+"""Scores of a network on a data set."""
+
+from torch import Tensor, nn
+
+from segnet_lab._support.devices import device_of
+from segnet_lab._support.errors import InvalidInput
+from segnet_lab.data.base import as_dataset
+from segnet_lab.inference.fast import fast_form
+from segnet_lab.metrics import SegmentationScores
+from segnet_lab.models import EncoderDecoder
+from segnet_lab.models.wrapped import unwrap
+from segnet_lab.runs.provenance import check_classes, scored_on
+from segnet_lab.training.batches import batches
+
+SCORED = ("name", "split", "num_classes", "ignore_index")  # what a data set must say of itself to be scored
+
+
+def evaluate(model: nn.Module, data, *, batch_size: int = 8, boundary: bool = True, precision: str = "auto") -> dict:
+    """G, C, mIoU and BF of a network on a data set.
+
+    Parameters
+    ----------
+    model : Module
+        Images (B, 3, H, W) to logits (B, K, H, W), one of ours or any other; its mode is put back afterwards.
+    data : SegmentationDataset or torch Subset of one
+        Its classes must be the network's: by number, and by name where it is known what the network was trained on.
+    batch_size : int
+        At most so many images at a time; images of different sizes never share a batch.
+    boundary : bool
+        False leaves BF out.
+
+    Returns
+    -------
+    scores : dict
+        Fractions of 1: G, C, mIoU and BF as `metrics.SegmentationScores` gives them, and lists of K class_accuracy,
+        class_IoU and class_BF; nan where nothing could be scored. "on" says what was scored, see
+        `provenance.scored_on`.
+
+    Raises
+    ------
+    ValueError
+        Other classes, no images, or something that is no data set.
+    """
+    data, model = as_dataset(data, SCORED), unwrap(model)
+    check_classes(model, data)
+    if len(data) == 0:
+        raise InvalidInput(f"{data.name} ({data.split}) holds no images, so there is nothing to score")
+    device = device_of(model)
+    scores = SegmentationScores(num_classes=data.num_classes, ignore_index=data.ignore_index, boundary=boundary)
+    with fast_form(model, precision) as network:
+        if not isinstance(model, EncoderDecoder):
+            check_logits(network(data[0].image[None].to(device)), data)
+        for images, labels in batches(data, batch_size, device, one_size=True):
+            scores.update(network.labels(images).cpu(), labels.cpu())
+    by_class = {f"class_{name}": values.tolist() for name, values in scores.per_class().items()}
+    return scores.compute() | by_class | {"on": scored_on(data, scores.convention, scores.tolerance)}
+
+
+def check_logits(logits: Tensor, data) -> None:
+    """What a module of one's own gives must be a score for each class of each pixel."""
+    if logits.ndim != 4 or logits.shape[1] != data.num_classes:
+        raise InvalidInput(
+            f"the model gives {tuple(logits.shape)} for one image, {data.name} has {data.num_classes} classes: "
+            f"a network gives logits (B, {data.num_classes}, H, W)"
+        )

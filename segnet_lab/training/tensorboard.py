@@ -1,0 +1,56 @@
+"""A training's curves in TensorBoard: `pip install 'segnet-lab[tensorboard]'`, then `tensorboard --logdir runs`."""
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from segnet_lab.runs.directory import RunDirectory
+
+
+def writer(run_dir: str | os.PathLike) -> Callable[[dict], None]:
+    """What `train` calls after every epoch, to write its loss and scores for TensorBoard.
+
+    Parameters
+    ----------
+    run_dir : path
+        The event file goes to its folder `tensorboard`. Epochs that were trained before, without it, are written first.
+
+    Returns
+    -------
+    callable
+        Give it to `train(..., on_epoch=writer(run_dir))`. Takes a row of the history; scores that are nan are left out.
+
+    Raises
+    ------
+    ImportError
+        TensorBoard is not installed: says how to.
+
+    Examples
+    --------
+    >>> train(model, data, run_dir="runs/mine", on_epoch=writer("runs/mine"))      # doctest: +SKIP
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise ImportError("TensorBoard is not installed: pip install 'segnet-lab[tensorboard]'") from None
+    folder, log = Path(run_dir) / "tensorboard", RunDirectory(run_dir).log_file
+    events = None  # a file that is opened with the first epoch: a training that is refused leaves nothing
+
+    def write(row: dict) -> None:
+        nonlocal events
+        rows = [row]
+        if events is None:
+            if not any(folder.glob("events.*")):
+                before = pd.read_csv(log).to_dict("records")
+                rows = [*(r for r in before if r["epoch"] < row["epoch"]), row]
+            events = SummaryWriter(folder)
+        for row in rows:
+            for name in ("loss", "G", "C", "mIoU", "BF", "seconds"):
+                if not math.isnan(row.get(name, math.nan)):
+                    events.add_scalar(name, row[name], int(row["epoch"]))
+        events.flush()
+
+    return write

@@ -1,0 +1,289 @@
+"""Put the measured numbers into README.md and other documents: `python tools/documents.py`; --check: are they current?
+
+Every table between `<!-- NAME -->` and `<!-- end -->` is made from files under results/; nobody types it.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from segnet_lab import create_model, paper
+from segnet_lab._support.folders import shipped
+from segnet_lab.lessons.notebooks import list_notebooks
+from segnet_lab.results.tables import scores_table
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+DOCUMENTS = (README, ROOT / "docs" / "widgets.md", ROOT / "docs" / "benchmarks.md", ROOT / "notebooks" / "README.md")
+SCORES = ["G", "C", "mIoU", "BF"]
+
+
+def lessons() -> str:
+    """Name, question and minutes of every lesson."""
+    rows = []
+    for name in list_notebooks():
+        cells = json.loads((shipped("notebooks") / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+        opening = "".join(cells[0]["source"])
+        title = opening.splitlines()[0].lstrip("# ").split("·")[-1].strip()
+        rows.append({"lesson": f"[{name}](notebooks/{name}.ipynb)", "question": title, "minutes": minutes(name)})
+    return markdown(pd.DataFrame(rows))
+
+
+def lesson_times() -> str:
+    """How long to teach each lesson, and how long it runs, as `python tools/measure.py lessons` measured it."""
+    file = ROOT / "results" / "lessons" / "seconds.json"
+    if not file.exists():
+        return "Not measured yet: `python tools/measure.py lessons`."
+    measured = json.loads(file.read_text(encoding="utf-8"))
+    about = "{processor}, {cores} cores, Python {python}, torch {torch}:".format(**measured["environment"])
+    rows = []
+    for name in list_notebooks():
+        times = measured["lessons"].get(name, {})
+        row = {"lesson": f"[{name}]({name}.ipynb)", "lesson, minutes": minutes(name)}
+        row |= {"run, s": times.get("seconds", ""), "busy, s": times.get("processor_seconds", "")}
+        rows.append(row | {"load before": times.get("load_before", "")})
+    return f"{about}\n\n{markdown(pd.DataFrame(rows))}"
+
+
+def minutes(lesson: str) -> str:
+    """As its opening says."""
+    cells = json.loads((shipped("notebooks") / f"{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
+    found = re.search(r"(\d+) minutes", "".join(cells[0]["source"]))
+    return found[1] if found else ""
+
+
+def roadscenes() -> str:
+    """What each way of decoding reaches on scenes made here, and what it remembers."""
+    scores = committed("roadscenes")
+    rows = []
+    for _, run in scores.iterrows():
+        remembered = sum(r.bytes for r in create_model(run["model"]).memory(360, 480)) / 1e6
+        rows.append({"network": run["model"], "remembers, MB": f"{remembered:.2f}"} | percent(run))
+    return markdown(pd.DataFrame(rows))
+
+
+def camvid() -> str:
+    """SegNet-Basic on real CamVid, twelve epochs, by seed."""
+    scores = committed("camvid_90x120")
+    rows = [{"run": name, "selected epoch": int(run["epoch"])} | percent(run) for name, run in scores.iterrows()]
+    mean = {"run": "mean", "selected epoch": ""} | percent(scores[SCORES].mean())
+    return markdown(pd.DataFrame([*rows, mean]))
+
+
+def table1() -> str:
+    """Table 1 on CamVid: ours of the validation split, the paper's of the test split; with balancing, then without."""
+    printed = paper.table(1).assign(network=lambda t: t["variant"].map(paper.NAMES)).set_index("network")
+    median, natural = (committed(f"table1_{name}").set_index("model") for name in ("median", "natural"))
+    rows = []
+    for name, run in median.iterrows():
+        row = {"network": name} | percent(run)
+        row |= {f"{s}, paper": one_decimal(printed[f"median_test_{s}"].get(name)) for s in SCORES[2:]}
+        row |= {f"{s}, natural": one_decimal(natural[s].get(name)) for s in SCORES}
+        rows.append(row)
+    return markdown(pd.DataFrame(rows))
+
+
+def table3() -> str:
+    """Table 3 at the end of training: ours on the validation split, the paper's on the test split."""
+    names = paper.NAMES | {"DeepLab-LargeFOV-denseCRF": "deeplab_large_fov-dense_crf"}
+    printed = paper.table(3).assign(network=lambda t: t["network"].map(names)).set_index("network")
+    ours = committed("table3").drop("deeplab_large_fov-dense_crf_not_scaled")  # lesson 31's
+    rows = []
+    for name, run in ours.iterrows():
+        theirs = {f"{score}, paper": one_decimal(printed[f"best_{score}"].get(name)) for score in SCORES}
+        rows.append({"network": name} | percent(run) | theirs)
+    return markdown(pd.DataFrame(rows))
+
+
+def latencies() -> str:
+    """How soon widgets answer, as `make bench` measured it."""
+    measured, parts = bench(), []
+    for name in ("playground_latency", "explorer_latency"):
+        if name in measured:
+            about = "{date}, {processor}, {cores} cores, load {load_before} before. Times in ms:".format(
+                **measured[name]
+            )
+            parts += [about, markdown(pd.DataFrame(measured[name]["rows"]))]
+    return "\n\n".join(parts) or "Not measured yet: `make bench`."
+
+
+# ---------------------------------------------------------------------------- speed and memory
+
+NETS = {"segnet_basic": "SegNet-Basic", "segnet": "SegNet"}
+TARGETS = [  # what, part, group (with the network's name, where it is of one), row, column, at most
+    ("inference, float32, time", "networks", "inference time, {}", "optimize float32", "ratio", 0.75, 0.75),
+    ("inference, default, time", "networks", "inference time, {}", "optimize (default)", "ratio", 0.38, 0.38),
+    (
+        "inference, low memory, float32, peak",
+        "networks",
+        "inference memory, {}",
+        "low memory float32",
+        "ratio",
+        0.4,
+        0.6,
+    ),
+    (
+        "inference, low memory, default, peak",
+        "networks",
+        "inference memory, {}",
+        "low memory (default)",
+        "ratio",
+        0.25,
+        0.36,
+    ),
+    ("training step, time", "training", "training step time, {}", "kit (default)", "ratio", 0.4, 0.4),
+    ("training step, peak", "training", "training step memory, {}", "kit (default)", "ratio", 0.5, 0.5),
+    (
+        "training step, checkpointing, peak",
+        "training",
+        "training step memory, {}",
+        "kit checkpointing",
+        "ratio",
+        0.35,
+        0.35,
+    ),
+    (
+        "indices kept for training",
+        "remembered",
+        "indices kept for the backward pass, {}",
+        "kit, 2-bit codes",
+        "ratio",
+        1 / 32,
+        1 / 32,
+    ),
+]
+SCORE_TARGETS = [
+    ("BF by distance, ms an image", "distance", "segnet_lab", "median", 3),
+    ("BF by distance, ratio to cv2.dilate", "distance", "segnet_lab", "ratio", 0.65),
+    ("BF one to one, ms an image", "one to one", "segnet_lab with numba", "median", 10),
+    ("confusion matrix, ms an image", "confusion matrix", "segnet_lab", "median", 0.5),
+]
+
+
+def benchmarks() -> str:
+    """Ratios to plain PyTorch, as `make bench` measured them."""
+    parts = []
+    for name, kind in (("networks", "inference"), ("training", "training step")):
+        if name not in (measured := bench()):
+            continue
+        rows = {}
+        for row in measured[name]["rows"]:
+            for net, title in NETS.items():
+                for what in ("time", "memory"):
+                    if re.match(rf"{kind} {what}, {net}(,|$)", row["group"]):
+                        value = f"{row['median']:.0f} {row['unit']}"
+                        value += "" if row["name"] == "naive" else f" ({row['ratio']:.2f})"
+                        rows.setdefault(row["name"], {})[f"{title}, {what}"] = value
+        table = pd.DataFrame([{kind: form} | values for form, values in rows.items()])
+        parts += [circumstances(measured[name]) + " In brackets: ratio to the first row.", markdown(table)]
+    return "\n\n".join(parts) or "Not measured yet: `make bench`."
+
+
+def targets() -> str:
+    """What was aimed at, and whether the committed run reached it."""
+    aims = [
+        (f"{title}: {what}", part, group.format(net), name, column, most[list(NETS).index(net)])
+        for net, title in NETS.items()
+        for what, part, group, name, column, *most in TARGETS
+    ]
+    aims += [(what, "boundary_f1", group, name, column, most) for what, group, name, column, most in SCORE_TARGETS]
+    rows = []
+    for what, part, group, name, column, most in aims:
+        for row in bench().get(part, {"rows": []})["rows"]:
+            if re.match(rf"{group}(, batch|$)", row["group"]) and row["name"] == name:
+                values = {"at most": f"{most:.3g}", "measured": f"{row[column]:.3g}"}
+                rows.append({"aim": what} | values | {"reached": "yes" if row[column] <= most else "no"})
+    shares = [
+        row["median"]
+        for row in bench().get("agreement", {"rows": []})["rows"]
+        if row["name"] in ("optimize (default)", "low memory (default)")
+    ]
+    if shares:
+        row = {"aim": f"pixels of the float32 network's class, least of {len(shares) // 2} trained networks, %"}
+        row |= {"at most": "at least 99.5", "measured": f"{min(shares):.2f}"}
+        rows.append(row | {"reached": "yes" if min(shares) >= 99.5 else "no"})
+    return markdown(pd.DataFrame(rows)) if rows else "Not measured yet: `make bench`."
+
+
+def score_times() -> str:
+    """Milliseconds for the scores of one image."""
+    if "boundary_f1" not in bench():
+        return "Not measured yet: `make bench`."
+    measured = bench()["boundary_f1"]
+    rows = [
+        {"": row["group"], "way": row["name"], "ms": f"{row['median']:.2f}", "ratio": f"{row['ratio']:.2f}"}
+        for row in measured["rows"]
+    ]
+    return circumstances(measured | {"threads": 1}) + "\n\n" + markdown(pd.DataFrame(rows))
+
+
+def bench() -> dict:
+    file = ROOT / "results" / "benchmarks" / "benchmarks.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def circumstances(measured: dict) -> str:
+    facts = "{date}, {processor}, {cores} cores, {threads} used, load {load_before} before; torch {torch}."
+    return facts.format(**measured, torch=measured["packages"]["torch"])
+
+
+def committed(name: str) -> pd.DataFrame:
+    """Scores of a committed set: one's own runs of the same name are passed over."""
+    return scores_table(str(ROOT / "results" / name))
+
+
+def percent(run) -> dict[str, str]:
+    return {score: f"{run[score]:.1f}" for score in SCORES}
+
+
+def one_decimal(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def markdown(table: pd.DataFrame) -> str:
+    def line(cells):
+        return "| " + " | ".join(map(str, cells)) + " |"
+
+    return "\n".join([line(table.columns), line(["---"] * len(table.columns)), *(line(row) for row in table.values)])
+
+
+BLOCKS = {
+    block.__name__: block
+    for block in (
+        lessons,
+        lesson_times,
+        roadscenes,
+        camvid,
+        table1,
+        table3,
+        latencies,
+        benchmarks,
+        targets,
+        score_times,
+    )
+}
+
+
+def current(text: str) -> str:
+    """A document with every block made anew; an unknown block is an error."""
+
+    def fill(match):
+        return f"<!-- {match[1]} -->\n{BLOCKS[match[1]]()}\n<!-- end -->"
+
+    return re.sub(r"<!-- (\w+) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)
+
+
+def main() -> None:
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        if "--check" not in sys.argv:
+            document.write_text(current(text), encoding="utf-8")
+        elif current(text) != text:
+            sys.exit(f"{document.name} is not current: run python tools/documents.py")
+
+
+if __name__ == "__main__":
+    main()
