@@ -13,9 +13,11 @@ demo: .venv/demo  ## train, look inside, compare, show: minutes on a laptop
 
 test: check unit notebooks browser  ## everything that CI runs
 
-check: .venv/test ## ruff: lint and format, notebooks too
+check: .venv/test ## lint and format (notebooks too), layers, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache | tail -n 3
+	$(BIN)/mypy
 
 unit: .venv/test  ## pytest, doctests included
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal
@@ -26,6 +28,12 @@ notebooks: .venv/test  ## every lesson and solution, cell by cell
 
 browser: .venv/test .venv/chromium  ## JupyterLab, Voila and the static page in a real browser
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/browser
+
+mutation: .venv/test  ## break the package in one line at a time: does a test see it?
+	OMP_NUM_THREADS=1 $(BIN)/python tools/mutate.py --jobs 2
+
+coverage: .venv/test  ## which lines of the package no test runs
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal --cov=segnet_lab --cov-report=term:skip-covered
 
 lab: .venv/demo   ## open the lessons
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
