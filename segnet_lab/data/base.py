@@ -2,11 +2,13 @@
 
 import hashlib
 import operator
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
@@ -26,7 +28,75 @@ class Sample(NamedTuple):
     label: Tensor  # int64, (H, W), 0..K-1 or the ignore_index
 
 
-class SegmentationDataset(Dataset):
+class Labelled(Protocol):
+    """What names and colours a label map: all that figures and explorers ask of a data set.
+
+    Any object with these attributes will do, such as `SimpleNamespace(class_names=("sky", "road"), palette=..., ...)`.
+    """
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """K names; the position is the class index."""
+
+    @property
+    def palette(self) -> npt.NDArray[np.uint8]:
+        """(K, 3): the colour of each class, R, G, B."""
+
+    @property
+    def ignore_index(self) -> int:
+        """Label of void pixels."""
+
+
+class DataSet(Labelled, Protocol):
+    """What `train` and `evaluate` ask of a data set: samples by number, and what is known of them.
+
+    To bring a data set of your own, give a torch `Dataset` these attributes; nothing has to be derived from the kit.
+    `SegmentationDataset`, which all of the kit's own are, adds resizing, a cache, parts and folds.
+
+    Notes
+    -----
+    `evaluate` asks for `name`, `split`, `num_classes` and `ignore_index` only. `title`, `called`, `size`, `part_name`
+    and `fingerprint()` are taken where they are there, as `SegmentationDataset` documents them.
+
+    Examples
+    --------
+    >>> class Stripes(Dataset):
+    ...     name, split, options = "stripes", "train", {}
+    ...     class_names, palette = ("dark", "light"), np.array([[0, 0, 0], [255, 255, 255]], np.uint8)
+    ...     num_classes, ignore_index = 2, 255
+    ...
+    ...     def __len__(self):
+    ...         return 4
+    ...
+    ...     def __getitem__(self, i):
+    ...         label = (torch.arange(8) // (i + 1) % 2).expand(8, 8)
+    ...         return Sample(label.float().expand(3, 8, 8), label)
+    >>> as_dataset(Stripes())[1].image.shape
+    torch.Size([3, 8, 8])
+    """
+
+    @property
+    def name(self) -> str:
+        """What `load_dataset` takes, or any other name that tells it from the rest."""
+
+    @property
+    def split(self) -> str:
+        """Such as "train" or "val"."""
+
+    @property
+    def num_classes(self) -> int:
+        """K, the number of class names."""
+
+    @property
+    def options(self) -> Mapping[str, object]:
+        """Plain values that a run notes down, so that the same images can be loaded again; empty if none are needed."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, i: int, /) -> Sample: ...
+
+
+class SegmentationDataset(Dataset[Sample]):
     """Images with label maps.
 
     A subclass says how many there are (`__len__`), reads one (`read`) and names it (`file_name`). Decoded and resized
@@ -302,7 +372,7 @@ class Cache:
 NEEDED = ("name", "split", "num_classes", "class_names", "palette", "ignore_index", "options")
 
 
-def as_dataset(data, needed: tuple[str, ...] = NEEDED):
+def as_dataset(data: object, needed: tuple[str, ...] = NEEDED) -> DataSet:
     """What training and scoring take: one of our data sets, from what torch users have at hand.
 
     Parameters
