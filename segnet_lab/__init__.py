@@ -14,6 +14,7 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _FROM = {  # name -> the module that it is in
+    "SegNetLabError": "_support.errors",
     "create_model": "models.create",
     "list_models": "models.create",
     "list_weights": "models.from_runs",
@@ -46,7 +47,7 @@ _MODULES = {  # name -> where it stands
 __all__ = ["__version__", *_FROM, *_MODULES]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name in _FROM:
         return getattr(import_module(f"segnet_lab.{_FROM[name]}"), name)
     if name in _MODULES:

@@ -28,7 +28,7 @@ class _Command(click.Command):
         try:
             with _warnings_in_a_line(context):
                 return super().invoke(context)
-        except (click.exceptions.Exit, click.Abort, BrokenPipeError):  # click's to handle, EXPECTED or not
+        except (click.exceptions.Exit, click.Abort, BrokenPipeError):  # click's to handle
             raise
         except EXPECTED as error:
             if context.find_root().params.get("traceback"):
@@ -71,10 +71,7 @@ def _in_words_of(parameters: list[click.Parameter], message: str) -> str:
 
 
 def _one_line(error: Exception, parameters: list[click.Parameter]) -> str:
-    message = _in_words_of(parameters, str(error) or type(error).__name__)
-    if isinstance(error, RuntimeError) and not type(error).__module__.startswith("segnet_lab"):  # torch's, most likely
-        message += "\nIf that tells you nothing, `segnet-lab --traceback ...` shows where it happened."
-    return message
+    return _in_words_of(parameters, str(error) or type(error).__name__)
 
 
 class _Path(click.Path):

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from segnet_lab import pooling_fast
 from segnet_lab._support import compiled
-from segnet_lab._support.errors import InvalidInput
+from segnet_lab._support.errors import InvalidInput, NotPossible
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")  # code -> corner
 KERNELS_FROM = 2**18  # elements of a full-size map
@@ -405,7 +405,7 @@ def _layout(x: Tensor) -> torch.memory_format:
 
 def _check_map(x: Tensor) -> None:
     if torch.jit.is_tracing():
-        raise RuntimeError(
+        raise NotPossible(
             "torch.jit cannot trace pooling codes, and is deprecated: use torch.export.export(model, (image,)), or "
             "torch.onnx.export(model, (image,), file, dynamo=True)"
         )

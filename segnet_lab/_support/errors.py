@@ -1,15 +1,13 @@
 """The kit's errors, and messages that help."""
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from numbers import Integral
 
-EXPECTED = (ValueError, OSError, ArithmeticError, RuntimeError, ImportError)  # what users meet: one line is enough
-
-
 class SegNetLabError(Exception):
-    """The base of every error that the kit raises on purpose: its message is meant for the person who reads it."""
+    """The base of every error that the kit raises on purpose: its message says what is wrong and what to do."""
 
 
 class InvalidInput(SegNetLabError, ValueError):
@@ -18,6 +16,33 @@ class InvalidInput(SegNetLabError, ValueError):
 
 class NotFound(SegNetLabError, FileNotFoundError):
     """A file, a folder, a run or a data set that is not where it was looked for."""
+
+
+class NoSuchImage(SegNetLabError, IndexError):
+    """A number that no image of a data set has; an IndexError, because that is what ends a `for` loop over it."""
+
+
+class NotInstalled(SegNetLabError, ImportError):
+    """An optional package that is needed and missing; the message says how to install it."""
+
+
+class NotPossible(SegNetLabError, RuntimeError):
+    """Something that cannot be done here or now; the message says what can be done instead."""
+
+
+EXPECTED = (SegNetLabError, OSError)  # one line is enough of these; anything else is a fault of ours, with a traceback
+
+
+def in_one_line(error: Exception) -> str:
+    """What a widget shows of an error. Nobody would see the traceback of a fault there, so it is logged.
+
+    >>> in_one_line(InvalidInput("size=0: give at least 1"))
+    'size=0: give at least 1'
+    """
+    if isinstance(error, EXPECTED):
+        return str(error)
+    logging.getLogger("segnet_lab").error("a fault of segnet_lab", exc_info=error)
+    return f"{type(error).__name__}: {error} (a fault of segnet_lab; its traceback is in the log)"
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:
@@ -62,7 +87,7 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
         r"\b\w+=\S* \((--[\w-]+)[^)]*\)", lambda found: found[1 if found[1] in options.values() else 0], message
     )
 
-    def option(found: re.Match) -> str:
+    def option(found: re.Match[str]) -> str:
         name, value = found["name"], found["value"]
         if value is None and "_" not in name:  # a word of a sentence
             return found[0]

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from segnet_lab._support.errors import InvalidInput, unknown
+from segnet_lab._support.errors import InvalidInput, NoSuchImage, unknown
 from segnet_lab.data.cards import Card
 
 CACHE_BYTES = 2 * 2**30  # what one data set keeps in memory at most; CamVid's training split takes 254 MB at 360 x 480
@@ -300,7 +300,7 @@ class SegmentationDataset(Dataset[Sample]):
         n = len(self)
         i = operator.index(i)
         if not -n <= i < n:
-            raise IndexError(f"image {i} of {self.name} {self.split!r}, which has {n}: 0 to {n - 1}")
+            raise NoSuchImage(f"image {i} of {self.name} {self.split!r}, which has {n}: 0 to {n - 1}")
         return i % n
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segnet_lab._support.errors import InvalidInput, unknown
+from segnet_lab._support.errors import InvalidInput, NotFound, unknown
 from segnet_lab.data.cards import SPLITS, Card, load_card
 from segnet_lab.data.images import read_label
 from segnet_lab.data.listings import Line, normal, read_listing, without_suffix
@@ -179,12 +179,12 @@ def _name(path: str) -> str:
     return without_suffix(path).rpartition("/")[2]
 
 
-def _missing(root: Path, layout: Layout, split: str, present: list[str], card: Card) -> FileNotFoundError:
+def _missing(root: Path, layout: Layout, split: str, present: list[str], card: Card) -> NotFound:
     listing = card.layout["listing"]
     if layout.name == "authors":
         wanted = f"{listing.format(split=split)} and no {layout.labels.format(split=split)}"
         return missing_split(card.name, card.title, split, root, wanted, present)
-    return FileNotFoundError(
+    return NotFound(
         f"{card.title} has no split {split!r} in {root}, which is {layout.title}. Present: "
         f"{', '.join(present) or 'none'}. Put the authors' {listing.format(split=split)} there, as "
         f"`segnet-lab data get {card.name}` loads it, and the splits are theirs"

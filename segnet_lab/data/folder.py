@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from segnet_lab._support.errors import InvalidInput, unknown
+from segnet_lab._support.errors import InvalidInput, NotFound, unknown
 from segnet_lab.data.cards import SPLITS, Card, read_card
 from segnet_lab.data.listings import Files, is_litter, last_part, normal, read_listing, walk, without_suffix
 from segnet_lab.data.ondisk import FileDataset, Pair, entry, expand
@@ -282,12 +282,12 @@ def _with_split_folders(layout: Layout, root: Path, images: Path) -> Layout:
     return by_split if any(by_split.place("labels", root, split).is_dir() for split in SPLITS) else layout
 
 
-def _missing_split(root: Path, split: str, card: Card, layout: Layout, present: list[str]) -> FileNotFoundError:
+def _missing_split(root: Path, split: str, card: Card, layout: Layout, present: list[str]) -> NotFound:
     wanted = os.path.relpath(layout.place("listing", root, split), root)
     if "{split}" not in layout.images and not layout.place("listing", root, "train").is_file():
         present = ["train (all)"] if present == ["train"] else present
     without = ", or train with --validation none" if split == "val" else ""
-    return FileNotFoundError(
+    return NotFound(
         f"{card.title} has no split {split!r} in {root}: there is no {wanted}. Present: {', '.join(present)}. "
         f"Write {wanted} (one name per line), let `segnet-lab data split folder --root {root}` do it{without}"
     )

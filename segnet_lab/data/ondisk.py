@@ -192,9 +192,9 @@ def by_name(files: Iterable[Path], name: Callable[[Path], object] = lambda path:
     return found
 
 
-def missing_split(name: str, title: str, split: str, root: Path, wanted: str, present: list[str]) -> FileNotFoundError:
+def missing_split(name: str, title: str, split: str, root: Path, wanted: str, present: list[str]) -> NotFound:
     """The error for a split that is not in a folder."""
-    return FileNotFoundError(
+    return NotFound(
         f"{title} has no split {split!r} in {root}: there is no {wanted}. Present: {', '.join(present) or 'none'}. "
         f"Get the rest with `segnet-lab data get {name}`, or say with root= where it is"
     )

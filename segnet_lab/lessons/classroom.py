@@ -23,6 +23,7 @@ import nbformat
 import psutil
 from jupyter_core.paths import jupyter_runtime_dir
 
+from segnet_lab._support.errors import SegNetLabError
 from segnet_lab._support.files import write_json
 from segnet_lab._support.folders import runs_dir
 from segnet_lab.lessons.front_page import Tile, front_page, tile_of_lesson, tile_of_widget
@@ -48,7 +49,7 @@ model, data = sl.load_run(run).model, sl.results.data_of(run)
 image, label = data[1]"""
 
 
-class ClassroomError(RuntimeError):
+class ClassroomError(SegNetLabError, RuntimeError):
     """The classroom cannot be opened; the message says why and what to do."""
 
 

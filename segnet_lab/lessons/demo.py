@@ -157,7 +157,7 @@ class Task:
             print(f"  {self.title:24s} done in {time.perf_counter() - self.started:.0f} s", flush=True)
         elif ended is not None:
             lines = self._terminal.read_text(encoding="utf-8").splitlines()
-            raise RuntimeError(f"{self.title} failed; all of it in {near(self._terminal)}\n" + "\n".join(lines[-8:]))
+            raise notebooks.NotebookFailed(f"{self.title} failed; all of it in {near(self._terminal)}\n" + "\n".join(lines[-8:]))
         return ended is not None
 
     def stop(self) -> None:

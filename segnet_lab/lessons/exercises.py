@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from segnet_lab._support.errors import InvalidInput
+
 
 def check(
     name: str,
@@ -145,5 +147,5 @@ def same(a: object, b: object, rtol: float | None = None) -> bool:
 def _numbers(value: object) -> np.ndarray:
     array = np.asarray(value.detach() if hasattr(value, "detach") else value)
     if array.dtype.kind not in "buif":
-        raise TypeError
+        raise InvalidInput(f"{value!r} is no number and holds none")
     return array

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import nbformat
 
-from segnet_lab._support.errors import InvalidInput, is_number, unknown
+from segnet_lab._support.errors import InvalidInput, SegNetLabError, is_number, unknown
 from segnet_lab._support.files import write_text
 from segnet_lab._support.folders import runs_dir, shipped
 from segnet_lab.lessons.parameters_cell import Parameter, converted, declared, read_notebook
@@ -27,7 +27,7 @@ KERNEL_STARTS = 3  # kernels that start at the same time may pick the same port,
 IOPUB_TIMEOUT = 600  # seconds in which what a cell printed must arrive; nbclient's 4 fail on a busy machine
 
 
-class NotebookFailed(RuntimeError):
+class NotebookFailed(SegNetLabError, RuntimeError):
     """A notebook stopped with an error. The message names the cell and the partial notebook."""
 
 

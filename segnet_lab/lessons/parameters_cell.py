@@ -4,7 +4,6 @@ papermill's own parser loses lines that it cannot read, and takes any value. Her
 """
 
 import ast
-import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
@@ -13,7 +12,7 @@ from typing import NamedTuple
 
 import nbformat
 
-from segnet_lab._support.errors import InvalidInput
+from segnet_lab._support.errors import InvalidInput, is_number
 
 
 class Parameter(NamedTuple):
@@ -87,7 +86,7 @@ def converted(parameter: Parameter, value: object) -> object:
         if kind != "list":
             return _READ[kind](value)
         if not isinstance(value, str | Iterable) or isinstance(value, Mapping):
-            raise TypeError
+            raise InvalidInput("no list")
         items = [v.strip() for v in value.split(",") if v.strip()] if isinstance(value, str) else value
         return [_READ[parameter.type.removeprefix("list").strip("[]") or "str"](item) for item in items]
     except (ValueError, KeyError, TypeError, OverflowError):
@@ -97,16 +96,16 @@ def converted(parameter: Parameter, value: object) -> object:
 
 
 def _read_int(value: object) -> int:
-    if isinstance(value, bool):
-        raise TypeError
-    if isinstance(value, float) and value == int(value):
+    if isinstance(value, str):
         return int(value)
-    return int(value) if isinstance(value, str) else operator.index(value)
+    if not is_number(value, Real) or value != int(value):
+        raise InvalidInput("no whole number")
+    return int(value)
 
 
 def _read_float(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, str | Real):
-        raise TypeError
+    if not (isinstance(value, str) or is_number(value, Real)):
+        raise InvalidInput("no number")
     return float(value)
 
 
@@ -117,8 +116,8 @@ def _read_bool(value: object) -> bool:
 
 
 def _read_str(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | os.PathLike | Real):
-        raise TypeError
+    if not (isinstance(value, str | os.PathLike) or is_number(value, Real)):
+        raise InvalidInput("no text")
     return str(value)
 
 

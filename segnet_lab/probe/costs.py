@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import segnet_lab
 from segnet_lab._support.devices import autocast, compute_dtype
-from segnet_lab._support.errors import InvalidInput
+from segnet_lab._support.errors import InvalidInput, NotPossible
 from segnet_lab.models import EncoderDecoder, create_model
 from segnet_lab.models.wrapped import unwrap
 
@@ -297,7 +297,7 @@ def peak_memory(model: EncoderDecoder, shape: tuple[int, int, int, int], precisi
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         reason = done.stderr.strip().rpartition("\n")[2] or f"the process ended with code {done.returncode}"
-        raise RuntimeError(
+        raise NotPossible(
             f"could not measure the memory of {model.config.name} for a batch of {shape[0]} images of "
             f"{shape[2]}x{shape[3]} ({reason}): if memory is short, take a smaller batch or image, or measure=False"
         )

@@ -3,14 +3,14 @@
 import os
 from pathlib import Path
 
-from segnet_lab._support.errors import NotFound
+from segnet_lab._support.errors import InvalidInput, NotFound
 from segnet_lab.data import SegmentationDataset, load_dataset
 from segnet_lab.runs.directory import RunDirectory
 from segnet_lab.runs.places import find_run
 from segnet_lab.runs.provenance import TrainedOn
 
 
-class OtherImages(ValueError):
+class OtherImages(InvalidInput):
     """Images or labels are no longer those that a run has on record."""
 
 

@@ -9,10 +9,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from segnet_lab._support.errors import SegNetLabError
 from segnet_lab._support.files import atomic, finite
 
 
-class DamagedCheckpoint(OSError):
+class DamagedCheckpoint(SegNetLabError, OSError):
     """A file of weights that cannot be read, or whose tensors are not those that were written."""
 
 

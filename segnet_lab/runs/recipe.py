@@ -112,7 +112,7 @@ def parse_schedule(text: str) -> tuple[str, dict]:
     """
     if text == "constant":
         return text, {}
-    wrong = ValueError(
+    wrong = InvalidInput(
         f"schedule={text!r}: give 'constant', or one of {', '.join(SCHEDULES)} with its options as in torch, such as "
         "'StepLR(step_size=30, gamma=0.1)'"
     )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from segnet_lab._support import compiled
 from segnet_lab._support.devices import autocast, compute_dtype, default_device
-from segnet_lab._support.errors import InvalidInput
+from segnet_lab._support.errors import InvalidInput, SegNetLabError
 from segnet_lab._support.progress import bar, headless
 from segnet_lab.data.augmentation import Augmented
 from segnet_lab.data.base import SegmentationDataset, as_dataset
@@ -42,7 +42,7 @@ OPTIMIZERS = {
 }
 
 
-class TrainingDiverged(ArithmeticError):
+class TrainingDiverged(SegNetLabError, ArithmeticError):
     """The loss is no longer a number."""
 
 

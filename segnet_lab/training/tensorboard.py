@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from segnet_lab._support.errors import NotInstalled
 from segnet_lab.runs.directory import RunDirectory
 
 
@@ -35,7 +36,7 @@ def writer(run_dir: str | os.PathLike) -> Callable[[dict], None]:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise ImportError("TensorBoard is not installed: pip install 'segnet-lab[tensorboard]'") from None
+        raise NotInstalled("TensorBoard is not installed: pip install 'segnet-lab[tensorboard]'") from None
     folder, log = Path(run_dir) / "tensorboard", RunDirectory(run_dir).log_file
     events = None  # a file that is opened with the first epoch: a training that is refused leaves nothing
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import ipywidgets
 from IPython.display import display
 
-from segnet_lab._support.errors import EXPECTED, InvalidInput, unknown
+from segnet_lab._support.errors import InvalidInput, in_one_line, unknown
 from segnet_lab._support.progress import headless
 from segnet_lab.widgets.pixel_view import PixelView
 
@@ -88,7 +88,7 @@ class Explorer(ipywidgets.VBox):
         except Exception as error:  # a callback's traceback would be seen by nobody
             if headless():
                 raise
-            self.view.message = str(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {error}"
+            self.view.message = in_one_line(error)
         else:
             self.view.show(self.scene)
 

@@ -8,7 +8,7 @@ import ipywidgets
 import traitlets as t
 from IPython.display import display
 
-from segnet_lab._support.errors import EXPECTED
+from segnet_lab._support.errors import in_one_line
 from segnet_lab._support.progress import headless
 from segnet_lab.figures.dark import on_paper
 from segnet_lab.widgets.sources import script, style
@@ -68,10 +68,10 @@ def interact(draw: Callable, **controls) -> None:
             figure = draw(**values)
             with on_paper(figure, view.dark):
                 figure.savefig(file)
-        except EXPECTED as error:  # a callback's traceback would be seen by nobody
+        except Exception as error:  # a callback's traceback would be seen by nobody
             if headless():
                 raise
-            view.message = str(error)
+            view.message = in_one_line(error)
         else:
             settings = ", ".join(f"{name} {value}" for name, value in values.items())
             with view.hold_sync():
