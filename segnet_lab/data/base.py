@@ -2,10 +2,10 @@
 
 import hashlib
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from segnet_lab._support.errors import InvalidInput, NoSuchImage, unknown
-from segnet_lab.data.cards import Card
+from segnet_lab._support.errors import InvalidInput, NoSuchImage, is_number, unknown
+from segnet_lab.data.cards import Card, Pixels
 
 CACHE_BYTES = 2 * 2**30  # what one data set keeps in memory at most; CamVid's training split takes 254 MB at 360 x 480
 
@@ -100,7 +100,7 @@ class SegmentationDataset(Dataset[Sample]):
     """Images with label maps.
 
     A subclass says how many there are (`__len__`), reads one (`read`) and names it (`file_name`). Decoded and resized
-    pictures are kept in memory as bytes, up to `CACHE_BYTES`, so that training waits for the disk only once; several
+    images are cached in memory as bytes, up to `CACHE_BYTES`, so that training waits for the disk only once; several
     threads may read at a time.
 
     Parameters
@@ -111,7 +111,7 @@ class SegmentationDataset(Dataset[Sample]):
     size : (H, W), optional
         Images are resized by area (antialiased bilinear), labels to the nearest pixel. None keeps each file's own size.
     cache : bool
-        False decodes anew each time.
+        False decodes the files again each time.
     options : dict
         The other arguments that made this data set.
 
@@ -133,14 +133,18 @@ class SegmentationDataset(Dataset[Sample]):
         Plain values: `load_dataset(data.name, data.split, **data.options)` makes the same data set again.
     part_name : str or None
         What a part is called beside its scores, see `part` and `folds`; None for a whole split.
+    made_here : bool
+        Whether the kit draws the images, so that labels cannot be wrong.
     """
 
     name: str
     part_name: str | None = None
-    made_here = False  # drawn by this kit, so labels cannot be wrong
+    made_here: bool = False
     _digests: list[bytes] | None = None
 
-    def __init__(self, card: Card, split: str, size: tuple[int, int] | None, cache: bool, options: dict):
+    def __init__(
+        self, card: Card, split: str, size: Sequence[int] | None, cache: bool, options: Mapping[str, object]
+    ) -> None:
         if split not in card.splits:
             raise InvalidInput(unknown(f"split of {self.name}", split, card.splits))
         self.card, self.split, self.size = card, split, check_size(size)
@@ -149,13 +153,13 @@ class SegmentationDataset(Dataset[Sample]):
         self.palette = card.palette
         self.ignore_index = card.void_index
         self.num_classes = card.num_classes
-        self.options = {**options, "size": self.size and list(self.size)}
+        self.options: dict[str, object] = {**options, "size": self.size and list(self.size)}
         self._cache = Cache(CACHE_BYTES if cache else 0)
 
     def __len__(self) -> int:
         raise NotImplementedError
 
-    def read(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, i: int) -> tuple[Pixels, Pixels]:
         """Image uint8 (H, W, 3) and label uint8 (H, W), before resizing, 0 <= i < len."""
         raise NotImplementedError
 
@@ -172,28 +176,28 @@ class SegmentationDataset(Dataset[Sample]):
             image, label = resize_image(image, self.size), resize_label(label, self.size)
             pair = image.transpose(2, 0, 1).copy(), label  # (3, H, W), (H, W)
             self._cache.put(i, pair)
-        image, label = (torch.from_numpy(array) for array in pair)
-        return Sample(image.to(torch.float32).div_(255), label.to(torch.int64))
+        pixels, classes = (torch.from_numpy(array) for array in pair)
+        return Sample(pixels.to(torch.float32).div_(255), classes.to(torch.int64))
 
     @property
     def called(self) -> str:
+        """The name, and what tells these images from others of that name."""
         return self.name
 
     def label_bytes(self, i: int) -> bytes:
-        """What stands for the label of image `i` in `fingerprint`: its class indices, row by row, before resizing."""
+        """What `fingerprint` hashes of the label of image `i`: its class indices, row by row, before resizing."""
         return self.read(i)[1].tobytes()
 
     def identity(self, i: int) -> str:
-        """The name of image `i` among all of the data set, in whatever folder that lies, in whatever format it is."""
+        """The name of image `i` within the data set, wherever the files are and whatever their format."""
         return self.file_name(i)
 
     def fingerprint(self, ordered: bool = False) -> str:
-        """SHA-256 over the names and labels of all images: two data sets of equal size that hold other images, or the
-        same with other labels, have different ones.
+        """SHA-256 over the names and labels of all images.
 
-        Labels count by what they mean: files that are stored in another way, with the same classes, have the same
-        fingerprint; files whose card gives their values another class have another one. Neither the pixels of images
-        count, nor a size to which they are resized. Labels are read once.
+        Two data sets of equal size that hold different images, or the same ones with different labels, have different
+        fingerprints. What counts is the class of each pixel, not how the label file stores it or which number the card
+        gives it; neither the pixels of the images count nor the size to which they are resized. Labels are read once.
 
         Parameters
         ----------
@@ -208,7 +212,7 @@ class SegmentationDataset(Dataset[Sample]):
         return hashlib.sha256(f"{self.identity(i)}\0".encode() + self.label_bytes(i)).digest()
 
     def shared_with(self, other: "SegmentationDataset") -> int:
-        """How many of these images another data set holds, too, by name and label.
+        """How many of these images another data set also holds, by name and label.
 
         Examples
         --------
@@ -221,23 +225,24 @@ class SegmentationDataset(Dataset[Sample]):
         found = ((i, there[name]) for i in range(len(self)) if (name := self.identity(i)) in there)
         return sum(self.label_bytes(i) == other.label_bytes(j) for i, j in found)
 
-    def raw(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+    def raw(self, i: int) -> tuple[Pixels, Pixels]:
         """Image uint8 (H, W, 3) and label uint8 (H, W) at the data set's own size, before any resizing."""
         return self.read(self._number(i))
 
     def with_split(self, split: str) -> "SegmentationDataset":
-        """The same data set with the same options, another split of it."""
-        return type(self)(split=split, **self.options, cache=self._cache.limit > 0)
+        """Another split of the same data set, with the same options."""
+        make: Callable[..., SegmentationDataset] = type(self)
+        return make(split=split, **self.options, cache=self._cache.limit > 0)
 
-    def part(self, numbers, name: str | None = None) -> "SegmentationDataset":
+    def part(self, numbers: Iterable[int], name: str | None = None) -> "SegmentationDataset":
         """Some of the images, as a data set of its own: to look at, to score quickly, to train on.
 
         Parameters
         ----------
         numbers : iterable of int
-            Which, in this order; a slice such as `range(0, len(data), 10)`.
+            Which images, in this order, such as `range(0, len(data), 10)`.
         name : str, optional
-            What to call the part beside its scores; the default says how many of how many it has.
+            What to call the part beside its scores; by default, how many images of how many it has.
 
         Returns
         -------
@@ -248,6 +253,8 @@ class SegmentationDataset(Dataset[Sample]):
         ------
         IndexError
             There is no image of that number.
+        ValueError
+            Not a list of whole numbers.
 
         Examples
         --------
@@ -256,22 +263,31 @@ class SegmentationDataset(Dataset[Sample]):
         >>> data, data.options["part"], data.part_name
         (<roadscenes train: 2 images, 24x32, 11 classes>, [5, 2], '2 of 8')
         """
+        if not isinstance(numbers, Iterable):
+            raise InvalidInput(
+                f"part({numbers!r}): give a list of image numbers, as in part([0, 5]) or part(range(10))"
+            )
         return Part(self, [self._number(i) for i in numbers], name)
 
     def folds(self, k: int, seed: int = 0) -> list["Fold"]:
-        """Cut the images at random into k parts; each fold trains on all but one part and is judged by that one.
+        """Divide the images at random into k parts; each fold trains on all but one part and is scored on that one.
 
         Parameters
         ----------
         k : int
             2 to the number of images.
-        seed : int
-            Of the cut.
+        seed : int, >= 0
+            The same seed divides the images the same way.
 
         Returns
         -------
         list of k Fold
             `fold.train` and `fold.val`; the k `val` parts share no image, and together they are the whole set.
+
+        Raises
+        ------
+        ValueError
+            `k` or `seed` is out of range.
 
         Examples
         --------
@@ -282,9 +298,9 @@ class SegmentationDataset(Dataset[Sample]):
         fold 2 of 2 [2, 3, 4] [0, 1]
         """
         n = len(self)
-        if not (isinstance(k, int) and 2 <= k <= n):
+        if not (is_number(k) and 2 <= k <= n):
             raise InvalidInput(f"folds({k!r}): give a number of folds from 2 to the {n} images of {self.name}")
-        shuffled = np.random.default_rng(seed).permutation(n)
+        shuffled = np.random.default_rng(check_seed(seed)).permutation(n)
         folds = []
         for number, held_out in enumerate(np.array_split(shuffled, k), 1):
             name, rest = f"fold {number} of {k}", np.setdiff1d(shuffled, held_out)
@@ -292,80 +308,95 @@ class SegmentationDataset(Dataset[Sample]):
             folds.append(Fold(*parts))
         return folds
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         size = f", {self.size[0]}x{self.size[1]}" if self.size else ""
         return f"<{self.title} {self.split}: {len(self)} images{size}, {self.num_classes} classes>"
 
-    def _number(self, i) -> int:
+    def _number(self, i: int) -> int:
         n = len(self)
-        i = operator.index(i)
-        if not -n <= i < n:
-            raise NoSuchImage(f"image {i} of {self.name} {self.split!r}, which has {n}: 0 to {n - 1}")
-        return i % n
+        if isinstance(i, bool) or not hasattr(i, "__index__"):  # a mask of True and False would be images 1 and 0
+            raise InvalidInput(f"image {i!r} of {self.name}: give a whole number; several images are part([0, 5])")
+        number = operator.index(i)
+        if not -n <= number < n:
+            raise NoSuchImage(f"image {number} of {self.name} {self.split!r}, which has {n}: 0 to {n - 1}")
+        return number % n
 
 
 class Fold(NamedTuple):
-    """What one fold of `SegmentationDataset.folds` trains on, and what judges it."""
+    """What one fold of `SegmentationDataset.folds` trains on, and what it is scored on."""
 
     train: SegmentationDataset
     val: SegmentationDataset
 
 
 class Part(SegmentationDataset):
-    """Some images of another data set, see `SegmentationDataset.part`; decoded pictures are shared with it."""
+    """Some images of another data set, see `SegmentationDataset.part`; the two share one cache."""
 
-    def __init__(self, data: SegmentationDataset, numbers: list[int], name: str | None = None):
+    data: SegmentationDataset
+    numbers: list[int]
+
+    def __init__(self, data: SegmentationDataset, numbers: list[int], name: str | None = None) -> None:
         if isinstance(data, Part):  # numbers of the whole set, so that `options` mean the same images
-            data, numbers = data.data, [data.numbers[i] for i in numbers]
-        self.__dict__.update(data.__dict__)
+            numbers = [data.numbers[i] for i in numbers]
+            data = data.data
+        vars(self).update(vars(data))
         self.name, self.data, self.numbers, self.made_here = data.name, data, numbers, data.made_here
         self.options, self._digests = {**data.options, "part": numbers}, None
         self.part_name = name or f"{len(numbers)} of {len(data)}"
 
     @property
-    def called(self):
+    def called(self) -> str:
+        """What the whole is called."""
         return self.data.called
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.numbers)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> Sample:
         return self.data[self.numbers[self._number(i)]]
 
-    def read(self, i):
+    def read(self, i: int) -> tuple[Pixels, Pixels]:
+        """As the whole reads it."""
         return self.data.read(self.numbers[i])
 
-    def label_bytes(self, i):
+    def label_bytes(self, i: int) -> bytes:
+        """As the whole has them."""
         return self.data.label_bytes(self.numbers[i])
 
-    def file_name(self, i):
+    def file_name(self, i: int) -> str:
+        """As the whole names it."""
         return self.data.file_name(self.numbers[i])
 
-    def identity(self, i):
+    def identity(self, i: int) -> str:
+        """As the whole names it."""
         return self.data.identity(self.numbers[i])
 
-    def with_split(self, split):
+    def with_split(self, split: str) -> SegmentationDataset:
+        """The whole of another split."""
         return self.data.with_split(split)
 
 
 class Cache:
-    """Arrays by number, up to so many bytes; safe between threads, empty again in another process."""
+    """Arrays by number, up to a limit in bytes; safe between threads, empty again in another process."""
 
-    def __init__(self, limit: int):
+    def __init__(self, limit: int) -> None:
         self.limit, self.used = limit, 0
-        self._pairs, self._lock = {}, Lock()
+        self._pairs: dict[int, tuple[Pixels, Pixels]] = {}
+        self._lock = Lock()
 
-    def get(self, i):
+    def get(self, i: int) -> tuple[Pixels, Pixels] | None:
+        """What was put there; None if nothing was, or nothing more fitted in."""
         return self._pairs.get(i)
 
-    def put(self, i, pair):
+    def put(self, i: int, pair: tuple[Pixels, Pixels]) -> None:
+        """Keep a pair of arrays if the limit allows it."""
         size = sum(array.nbytes for array in pair)
         with self._lock:
             if i not in self._pairs and self.used + size <= self.limit:
                 self._pairs[i] = pair
                 self.used += size
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type["Cache"], tuple[int]]:
         return Cache, (self.limit,)
 
 
@@ -373,12 +404,12 @@ NEEDED = ("name", "split", "num_classes", "class_names", "palette", "ignore_inde
 
 
 def as_dataset(data: object, needed: tuple[str, ...] = NEEDED) -> DataSet:
-    """What training and scoring take: one of our data sets, from what torch users have at hand.
+    """A data set for training and scoring, from what torch users have at hand.
 
     Parameters
     ----------
-    data : SegmentationDataset, torch Subset of one, or an object with the same attributes
-        A Subset (`random_split` makes such) becomes `data.part(...)` of the same images.
+    data : SegmentationDataset, torch Subset of one, or any `DataSet`
+        A Subset (`random_split` makes them) becomes `data.part(...)` of the same images.
     needed : tuple of str
         Attributes that an object of another class must have.
 
@@ -396,13 +427,19 @@ def as_dataset(data: object, needed: tuple[str, ...] = NEEDED) -> DataSet:
     <roadscenes train: 4 images, 24x32, 11 classes>
     """
     if isinstance(data, Subset):
-        return as_dataset(data.dataset, needed).part(data.indices)
+        whole = as_dataset(data.dataset, needed)
+        if not isinstance(whole, SegmentationDataset):
+            raise InvalidInput(
+                f"a Subset of {type(whole).__name__} does not know its classes: derive {type(whole).__name__} from "
+                "segnet_lab.data.SegmentationDataset, or give the whole data set"
+            )
+        return whole.part(data.indices)
     if isinstance(data, DataLoader):
         raise InvalidInput("give the data set itself instead of a DataLoader: batches are made by batch_size")
     if isinstance(data, ConcatDataset):
         raise InvalidInput(
-            "data sets that are joined with + have no classes of their own: put their files into one folder set "
-            "(datasets/folder), or give one of them"
+            "data sets that are joined with + have no classes of their own: put their files into one folder "
+            "(data set 'folder'), or give one of them"
         )
     if isinstance(data, str | Path):
         raise InvalidInput(f"{str(data)!r} is a name: give the data set, load_dataset({str(data)!r})")
@@ -411,33 +448,33 @@ def as_dataset(data: object, needed: tuple[str, ...] = NEEDED) -> DataSet:
         raise InvalidInput(
             f"{type(data).__name__} is no segmentation data set: it lacks {', '.join(missing) or 'images by number'}. "
             "Take one from load_dataset (data set 'folder' reads your own files), some of its images with "
-            "data.part(numbers), or derive a class from segnet_lab.data.SegmentationDataset"
+            "data.part(numbers), or give your own torch Dataset these attributes, see segnet_lab.data.DataSet"
         )
-    return data
+    return cast(DataSet, data)  # as far as attributes can tell
 
 
-def resize_image(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+def resize_image(image: Pixels, size: tuple[int, int] | None) -> Pixels:
     """(h, w, 3) uint8 to (H, W, 3): bilinear, over the area of the new pixel where that is larger."""
     if size is None or image.shape[:2] == size:
         return np.array(image)
     return np.array(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
 
 
-def resize_label(label: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """(h, w) uint8 to (H, W): the label at each new pixel's centre, so no new ones arise."""
+def resize_label(label: Pixels, size: tuple[int, int] | None) -> Pixels:
+    """(h, w) uint8 to (H, W): the label at each new pixel's centre, so that no new values arise."""
     if size is None or label.shape == size:
         return np.array(label)
     return np.array(Image.fromarray(label).resize(size[::-1], Image.Resampling.NEAREST))
 
 
-def check_pair(image: np.ndarray, label: np.ndarray, size, title: str, file_name: str) -> None:
-    """Image and label of one size; or, when both will be resized anyway, of one shape within 2 %.
+def check_pair(image: np.ndarray, label: np.ndarray, size: tuple[int, int] | None, title: str, file_name: str) -> None:
+    """Refuse an image and a label of different sizes; of different aspect (by over 2 %) if both will be resized anyway.
 
     >>> check_pair(np.zeros((720, 960, 3)), np.zeros((360, 480)), None, "CamVid", "0016E5_07959.png")
     Traceback (most recent call last):
     ...
-    ValueError: CamVid image 0016E5_07959.png has labels of 360x480 but an image of 720x960: resize one, or pass
-    size=(360, 480).
+    segnet_lab...InvalidInput: CamVid image 0016E5_07959.png has labels of 360x480 but an image of 720x960: resize
+    one, or pass size=(360, 480).
     """
     (h, w), (a, b) = image.shape[:2], label.shape
     if (h, w) == (a, b):
@@ -448,7 +485,7 @@ def check_pair(image: np.ndarray, label: np.ndarray, size, title: str, file_name
         raise InvalidInput(f"{title} image {file_name} has labels of {a}x{b} but an image of {h}x{w}: {way_out}")
 
 
-def check_size(size) -> tuple[int, int] | None:
+def check_size(size: Sequence[int] | None) -> tuple[int, int] | None:
     """None, or (H, W) as two whole numbers >= 1."""
     if size is None:
         return None
@@ -461,14 +498,23 @@ def check_size(size) -> tuple[int, int] | None:
     return h, w
 
 
-def collate(samples: list[Sample], **_) -> Sample:
-    """Stack samples to a batch: image (B, 3, H, W), label (B, H, W). What every DataLoader does with our samples.
+def check_seed(seed: int) -> int:
+    """A whole number from 0."""
+    if not is_number(seed) or seed < 0:
+        raise InvalidInput(f"seed={seed!r}: give a whole number, 0 or more")
+    return seed
+
+
+def collate(samples: Sequence[Sample], **_: object) -> Sample:
+    """Stack samples into a batch: image (B, 3, H, W), label (B, H, W). Every DataLoader does so with our samples.
 
     Raises
     ------
     ValueError
-        Images of different sizes cannot be one batch.
+        There are no samples, or images of different sizes, which cannot be one batch.
     """
+    if not samples:
+        raise InvalidInput("a batch of no images cannot be made: the data set is empty")
     sizes = sorted({tuple(sample.image.shape[-2:]) for sample in samples})
     if len(sizes) > 1:
         raise InvalidInput(
@@ -478,4 +524,8 @@ def collate(samples: list[Sample], **_) -> Sample:
     return Sample(*(torch.stack(parts) for parts in zip(*samples, strict=True)))
 
 
-default_collate_fn_map[Sample] = collate  # torch's own place to teach DataLoader a new type
+# How torch documents teaching `default_collate` a type (see its docstring, option 2). The table is shared by the whole
+# process, but the entry speaks of our own class only. Without it `DataLoader(data)` would stack as well, but say
+# nothing helpful of images of different sizes; `__getitems__`, the other hook, would refuse them even where a
+# `collate_fn` of the user's pads them.
+default_collate_fn_map[Sample] = collate

@@ -12,12 +12,14 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from segnet_lab._support.errors import InvalidInput, NotFound, unknown
 from segnet_lab._support.folders import shipped
 from segnet_lab.data.strict_yaml import read_yaml
 
 Colour = tuple[int, int, int]
+Pixels = npt.NDArray[np.uint8]  # an image (H, W, 3) or a label map (H, W)
 
 SPLITS = ("train", "val", "test")
 VOID = "Void"  # how the tables of a card call it
