@@ -23,7 +23,7 @@ unit: .venv/test  ## pytest, doctests included
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal
 
 notebooks: .venv/test  ## every lesson and solution, cell by cell
-	OMP_NUM_THREADS=1 SEGNET_HEADLESS=1 $(BIN)/pytest -q -n 2 --dist loadfile -p no:playwright \
+	OMP_NUM_THREADS=1 SEGNET_LAB_HEADLESS=1 $(BIN)/pytest -q -n 2 --dist loadfile -p no:playwright \
 	    --nbval-lax --nbval-current-env --nbval-cell-timeout 300 notebooks
 
 browser: .venv/test .venv/chromium  ## JupyterLab, Voila and the static page in a real browser

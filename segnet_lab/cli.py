@@ -16,6 +16,7 @@ import yaml
 
 from segnet_lab import __version__
 from segnet_lab._support.errors import EXPECTED, in_options
+from segnet_lab._support.settings import TRACEBACK
 
 
 class _Command(click.Command):
@@ -97,7 +98,7 @@ AT_LEAST_ONE, SHARE = click.IntRange(min=1), click.FloatRange(min=0, max=1, max_
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-@click.option("--traceback", is_flag=True, envvar="SEGNET_LAB_TRACEBACK", help="Show where an error came from.")
+@click.option("--traceback", is_flag=True, envvar=TRACEBACK.name, help="Show where an error came from.")
 def main(traceback: bool) -> None:
     """Teach and analyse pooling-index decoding: SegNet in notebooks, widgets and batch runs."""
 

@@ -68,7 +68,7 @@ def train_on_folder(run, root, *more, **how):
 
 
 def segnet_lab(*arguments, fails=False):
-    result = CliRunner(env={"SEGNET_HEADLESS": "1"}).invoke(main, list(map(str, arguments)))
+    result = CliRunner(env={"SEGNET_LAB_HEADLESS": "1"}).invoke(main, list(map(str, arguments)))
     assert (result.exit_code != 0) == fails, result.output
     assert fails or result.exception is None
     return result.output

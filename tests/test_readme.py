@@ -83,7 +83,7 @@ def there(tmp_path_factory):
         patch.chdir(place)
         patch.setenv("SEGNET_LAB_DATA", str(place / "data"))
         patch.setenv("SEGNET_LAB_RUNS", str(place / "runs"))
-        patch.setenv("SEGNET_HEADLESS", "1")
+        patch.setenv("SEGNET_LAB_HEADLESS", "1")
         for command in commands():
             program, *arguments = shlex.split(command)
             assert program == "segnet-lab", f"the README names another program: {command}"

@@ -12,6 +12,7 @@ import pandas as pd
 
 from segnet_lab import create_model, paper
 from segnet_lab._support.folders import shipped
+from segnet_lab._support.settings import table
 from segnet_lab.lessons.notebooks import list_notebooks
 from segnet_lab.results.tables import scores_table
 
@@ -250,6 +251,11 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join([line(table.columns), line(["---"] * len(table.columns)), *(line(row) for row in table.values)])
 
 
+def settings() -> str:
+    """Environment variables that the kit reads."""
+    return table()
+
+
 BLOCKS = {
     block.__name__: block
     for block in (
@@ -263,6 +269,7 @@ BLOCKS = {
         benchmarks,
         targets,
         score_times,
+        settings,
     )
 }
 

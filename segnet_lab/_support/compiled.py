@@ -7,17 +7,18 @@ another way, with the same result, when there is none. `SEGNET_LAB_NUMBA=0` swit
 
 import functools
 import importlib.util
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+from segnet_lab._support.settings import NUMBA
 
 _wanted = ContextVar("kernels wanted", default=True)
 
 
 def available() -> bool:
     """Whether kernels may be called: numba is installed, and not switched off by us or by `SEGNET_LAB_NUMBA`."""
-    return _wanted.get() and os.environ.get("SEGNET_LAB_NUMBA", "1") != "0" and _installed()
+    return _wanted.get() and NUMBA.get() != "0" and _installed()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from numbers import Integral
 
+
 class SegNetLabError(Exception):
     """The base of every error that the kit raises on purpose: its message says what is wrong and what to do."""
 

@@ -1,7 +1,8 @@
 """Where things lie: in a checkout beside the package, in an installed wheel inside it."""
 
-import os
 from pathlib import Path
+
+from segnet_lab._support.settings import RUNS
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -13,8 +14,8 @@ def shipped(name: str) -> Path:
 
 
 def runs_dir() -> Path:
-    """Where trainings are kept: SEGNET_LAB_RUNS, else `runs/` in the checkout, else `runs/` where one stands."""
-    if "SEGNET_LAB_RUNS" in os.environ:
-        return Path(os.environ["SEGNET_LAB_RUNS"])
+    """Where runs are saved: SEGNET_LAB_RUNS, else `runs/` in the checkout, else `runs/` in the current directory."""
+    if RUNS.get():
+        return Path(RUNS.get()).expanduser()
     checkout = _PACKAGE.parent
     return (checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()) / "runs"

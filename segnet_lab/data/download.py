@@ -1,6 +1,5 @@
 """Getting data sets from their public source."""
 
-import errno
 import gzip
 import hashlib
 import http.client
@@ -21,7 +20,7 @@ from typing import BinaryIO, NamedTuple
 from tqdm import tqdm
 
 from segnet_lab._support.errors import InvalidInput
-from segnet_lab._support.files import atomic, write_json, write_text
+from segnet_lab._support.files import atomic, full, write_json, write_text
 from segnet_lab._support.progress import headless
 from segnet_lab.data.cards import Download, load_card
 from segnet_lab.data.ondisk import data_home, expand
@@ -158,10 +157,10 @@ def fetch(url: str, path: str | Path, sha256: str | None = None, homepage: str =
         reason = getattr(error, "reason", None) or repr(error)
         raise ConnectionError(_broken(url, part, tag, reason)) from None
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if not full(error):
             raise
-        message = f"the disk is full after {_mb(_size(part))} of {path.name}; {part} is kept"
-        raise OSError(errno.ENOSPC, f"{message}: free space and run this again") from None
+        message = f"{full(error)} after {_mb(_size(part))} of {path.name}; {part} is kept"
+        raise OSError(error.errno, f"{message}: free space and run this again") from None
     if total is not None and _size(part) != total:
         raise ConnectionError(_broken(url, part, tag, f"{_mb(total)} were announced"))
     if sha256 is not None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from segnet_lab._support.errors import InvalidInput, NotFound
 from segnet_lab._support.folders import shipped
+from segnet_lab._support.settings import DATA
 from segnet_lab.data.base import SegmentationDataset
 from segnet_lab.data.cards import Card, load_card
 from segnet_lab.data.images import IMAGE_SUFFIXES, read_label, read_rgb
@@ -138,8 +139,8 @@ def expand(path: str | Path) -> Path:
 
 def data_home() -> Path:
     """Folder that holds data sets: SEGNET_LAB_DATA, else the checkout's `datasets`, else `datasets` where you are."""
-    if os.environ.get("SEGNET_LAB_DATA"):
-        return expand(os.environ["SEGNET_LAB_DATA"])
+    if DATA.get():
+        return expand(DATA.get())
     return shipped("datasets") if _in_checkout() else Path.cwd() / "datasets"
 
 
@@ -147,7 +148,7 @@ def places(name: str) -> list[Path]:
     """Where a data set is looked for, in this order: `data_home()/name`, SEGNET_LAB_DATA itself, the checkout's
     `datasets/name`, and `../shared/name` beside the checkout. A name in other letters, `CamVid`, is as good."""
     found = _spellings(data_home(), name)
-    if os.environ.get("SEGNET_LAB_DATA"):
+    if DATA.get():
         found.append(data_home())
     if _in_checkout():
         checkout = shipped("datasets").parent

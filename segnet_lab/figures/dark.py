@@ -1,6 +1,5 @@
 """Figures on dark paper: what is neutral changes its colour, what means something keeps it."""
 
-import os
 import re
 from base64 import b64encode
 from collections import Counter
@@ -20,6 +19,7 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 from segnet_lab._support.progress import headless
+from segnet_lab._support.settings import JUPYTERLAB_SETTINGS_DIR, VSCODE_PID
 from segnet_lab.figures.style import BLUE, INK, LINE, ORANGE, PAPER, SKY, SOFT
 
 WHITE = "#ffffff"
@@ -127,9 +127,9 @@ def html(figure: Figure) -> str | None:
 
 def may_be_dark() -> bool:
     """Whether JupyterLab's settings name a dark theme, or one that follows the system; VS Code's are not known."""
-    if "VSCODE_PID" in os.environ:
+    if VSCODE_PID.get():
         return True
-    settings = Path(os.environ.get("JUPYTERLAB_SETTINGS_DIR") or Path(jupyter_config_dir(), "lab", "user-settings"))
+    settings = Path(JUPYTERLAB_SETTINGS_DIR.get() or Path(jupyter_config_dir(), "lab", "user-settings"))
     theme = settings / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
     if not theme.is_file():
         return False

@@ -26,6 +26,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 from segnet_lab._support.errors import SegNetLabError
 from segnet_lab._support.files import write_json
 from segnet_lab._support.folders import runs_dir
+from segnet_lab._support.settings import CI, HEADLESS, JUPYTER_PATH, RUNS, environment
 from segnet_lab.lessons.front_page import Tile, front_page, tile_of_lesson, tile_of_widget
 from segnet_lab.lessons.notebooks import find_notebook, list_notebooks
 from segnet_lab.runs.places import find_runs
@@ -158,7 +159,8 @@ def classroom(
         with log.open("w") as output:
             server = subprocess.Popen(
                 [*_VOILA, str(apps), f"--Voila.ip={host}", f"--port={port}"],
-                env=_environment(token) | {"JUPYTER_PATH": os.pathsep.join([folder, *_jupyter_path()])},
+                env=_environment(token)
+                | {JUPYTER_PATH.name: os.pathsep.join(filter(None, [folder, JUPYTER_PATH.get()]))},
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # Ctrl-C is for us; we end the server
@@ -233,9 +235,8 @@ _VOILA = [
 
 def _environment(token: str) -> dict[str, str]:
     """For the server and its kernels: somebody looks, many share the cores, and runs are found from another folder."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "SEGNET_HEADLESS")}
-    ours = {"JUPYTER_TOKEN": token, "SEGNET_LAB_RUNS": str(runs_dir().absolute())}
-    return {"OMP_NUM_THREADS": "1", **kept, **ours}
+    ours = {"JUPYTER_TOKEN": token, RUNS.name: str(runs_dir().absolute())}
+    return {"OMP_NUM_THREADS": "1", **environment(ours, without=(CI, HEADLESS))}
 
 
 def _free_port(host: str, port: int) -> int:
@@ -270,10 +271,6 @@ def _in_brackets(host: str) -> str:
     ('[::1]', '127.0.0.1')
     """
     return f"[{host}]" if ":" in host else host
-
-
-def _jupyter_path() -> list[str]:
-    return [os.environ["JUPYTER_PATH"]] if os.environ.get("JUPYTER_PATH") else []
 
 
 def _wait_until_it_answers(address: str, server: subprocess.Popen, log: Path) -> None:

@@ -19,6 +19,7 @@ import pandas as pd
 
 from segnet_lab import paper, results
 from segnet_lab._support.folders import runs_dir
+from segnet_lab._support.settings import environment
 from segnet_lab.lessons import notebooks
 from segnet_lab.lessons.demo_page import show, write_demo_page
 from segnet_lab.runs.directory import RunDirectory
@@ -133,9 +134,10 @@ class Task:
             command += ["-p", name, str(value)]
         self.output.parent.mkdir(parents=True, exist_ok=True)
         self.said, self.started = len(self._log()), time.perf_counter()
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
         with self._terminal.open("w", encoding="utf-8") as terminal:
-            self.process = subprocess.Popen(command, env=environment, stdout=terminal, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                command, env=environment({"OMP_NUM_THREADS": "1"}), stdout=terminal, stderr=subprocess.STDOUT
+            )
 
     def report(self) -> bool:
         """Say what is new; True when it has ended.
@@ -157,7 +159,9 @@ class Task:
             print(f"  {self.title:24s} done in {time.perf_counter() - self.started:.0f} s", flush=True)
         elif ended is not None:
             lines = self._terminal.read_text(encoding="utf-8").splitlines()
-            raise notebooks.NotebookFailed(f"{self.title} failed; all of it in {near(self._terminal)}\n" + "\n".join(lines[-8:]))
+            raise notebooks.NotebookFailed(
+                f"{self.title} failed; all of it in {near(self._terminal)}\n" + "\n".join(lines[-8:])
+            )
         return ended is not None
 
     def stop(self) -> None:

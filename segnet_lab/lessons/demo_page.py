@@ -19,6 +19,7 @@ from PIL import Image
 from segnet_lab import paper, results
 from segnet_lab._support.errors import InvalidInput
 from segnet_lab._support.progress import headless
+from segnet_lab._support.settings import DISPLAY, SSH_CONNECTION, SSH_TTY, WAYLAND_DISPLAY
 from segnet_lab.figures.scene import classes, photo
 from segnet_lab.figures.style import megabytes
 from segnet_lab.runs.directory import RunDirectory
@@ -84,8 +85,8 @@ def somebody_looks() -> bool:
     if headless():
         return False
     if sys.platform in ("win32", "darwin"):
-        return not {"SSH_CONNECTION", "SSH_TTY"} & os.environ.keys()
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+        return not (SSH_CONNECTION.get() or SSH_TTY.get())
+    return bool(DISPLAY.get() or WAYLAND_DISPLAY.get())
 
 
 # ------------------------------------------------------------------------------------------------------- sections

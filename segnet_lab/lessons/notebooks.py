@@ -21,6 +21,7 @@ import nbformat
 from segnet_lab._support.errors import InvalidInput, SegNetLabError, is_number, unknown
 from segnet_lab._support.files import write_text
 from segnet_lab._support.folders import runs_dir, shipped
+from segnet_lab._support.settings import HEADLESS, environment
 from segnet_lab.lessons.parameters_cell import Parameter, converted, declared, read_notebook
 
 KERNEL_STARTS = 3  # kernels that start at the same time may pick the same port, and then one dies before its first cell
@@ -432,7 +433,7 @@ def _headless_kernel() -> type:
 
     class Headless(AsyncKernelManager):
         async def start_kernel(self, **options):
-            await super().start_kernel(**options, env=os.environ | {"SEGNET_HEADLESS": "1"})
+            await super().start_kernel(**options, env=environment({HEADLESS.name: "1"}))
 
         def client(self, **options):
             client = super().client(**options)

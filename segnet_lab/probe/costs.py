@@ -25,6 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import segnet_lab
 from segnet_lab._support.devices import autocast, compute_dtype
 from segnet_lab._support.errors import InvalidInput, NotPossible
+from segnet_lab._support.settings import PYTHONPATH, environment
 from segnet_lab.models import EncoderDecoder, create_model
 from segnet_lab.models.wrapped import unwrap
 
@@ -287,14 +288,16 @@ def peak_memory(model: EncoderDecoder, shape: tuple[int, int, int, int], precisi
         "precision": precision,
         "threads": torch.get_num_threads(),
     }
-    paths = [str(Path(segnet_lab.__file__).parent.parent), os.environ.get("PYTHONPATH")]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "MALLOC_MMAP_THRESHOLD_": "65536",  # glibc: what is freed goes back to the system at once
-        "MALLOC_TRIM_THRESHOLD_": "65536",
-    }
+    paths = [str(Path(segnet_lab.__file__).parent.parent), PYTHONPATH.get()]
+    surroundings = environment(
+        {
+            PYTHONPATH.name: os.pathsep.join(filter(None, paths)),
+            "MALLOC_MMAP_THRESHOLD_": "65536",  # glibc: what is freed goes back to the system at once
+            "MALLOC_TRIM_THRESHOLD_": "65536",
+        }
+    )
     command = [sys.executable, "-m", "segnet_lab.probe.costs", json.dumps(request)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True)
     if done.returncode:
         reason = done.stderr.strip().rpartition("\n")[2] or f"the process ended with code {done.returncode}"
         raise NotPossible(

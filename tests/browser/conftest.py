@@ -121,7 +121,7 @@ def environment(folder):
     kernel.mkdir(parents=True)
     (kernel / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
     here = {
-        name: value for name, value in os.environ.items() if name not in ("CI", "SEGNET_HEADLESS")
+        name: value for name, value in os.environ.items() if name not in ("CI", "SEGNET_LAB_HEADLESS")
     }  # somebody looks
     return {
         **here,

@@ -17,7 +17,7 @@ def opened(tmp_path_factory):
     """The command, and the address that it prints."""
     folder = tmp_path_factory.mktemp("classroom")
     command = [sys.executable, "-u", "-m", "segnet_lab.cli", "classroom"]
-    surroundings = {**environment(folder), "SEGNET_HEADLESS": "1"}  # the apps show widgets all the same
+    surroundings = {**environment(folder), "SEGNET_LAB_HEADLESS": "1"}  # the apps show widgets all the same
     room = subprocess.Popen(
         [*command, "--port", "0"],
         env=surroundings,

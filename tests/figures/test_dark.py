@@ -98,7 +98,7 @@ SETTINGS = {
 
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
-    for name in ("CI", "SEGNET_HEADLESS", "VSCODE_PID"):
+    for name in ("CI", "SEGNET_LAB_HEADLESS", "VSCODE_PID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("JUPYTERLAB_SETTINGS_DIR", str(tmp_path))
     folder = tmp_path / "@jupyterlab" / "apputils-extension"
@@ -116,5 +116,5 @@ def test_a_second_picture_is_made_where_the_theme_may_be_dark(settings, monkeypa
     html = figure()._repr_html_()
     assert len(set(re.findall(r"base64,([\w+/=]+)", html))) == 2
     assert html.index("content: url(data:") < html.index("<img")
-    monkeypatch.setenv("SEGNET_HEADLESS", "1")
+    monkeypatch.setenv("SEGNET_LAB_HEADLESS", "1")
     assert figure()._repr_html_() is None  # what is committed stays one PNG

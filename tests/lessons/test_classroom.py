@@ -139,8 +139,8 @@ def test_the_token_is_on_no_command_line():
 
 def test_kernels_show_widgets_even_where_we_are_headless(monkeypatch):
     monkeypatch.setenv("CI", "1")
-    monkeypatch.setenv("SEGNET_HEADLESS", "1")
-    assert not {"CI", "SEGNET_HEADLESS"} & classroom._environment("secret").keys()
+    monkeypatch.setenv("SEGNET_LAB_HEADLESS", "1")
+    assert not {"CI", "SEGNET_LAB_HEADLESS"} & classroom._environment("secret").keys()
 
 
 def test_stop_ends_what_was_noted_with_its_kernels(notes):

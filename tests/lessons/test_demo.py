@@ -79,7 +79,7 @@ def test_from_nothing_to_the_table(runs, monkeypatch, capsys):
     )
     monkeypatch.setattr(demo, "NETWORKS", ("segnet_basic", "bilinear_interpolation"))
     monkeypatch.delenv("CI", raising=False)
-    monkeypatch.delenv("SEGNET_HEADLESS", raising=False)
+    monkeypatch.delenv("SEGNET_LAB_HEADLESS", raising=False)
     monkeypatch.setenv("DISPLAY", ":0")
     opened = []
     monkeypatch.setattr(demo_page.webbrowser, "open", lambda address: opened.append(address) or True)

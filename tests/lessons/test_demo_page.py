@@ -121,7 +121,7 @@ def test_unfinished_runs_are_named(home, trained, written, tmp_path):
         ("linux", {"SSH_CONNECTION": "there"}, False),
         ("linux", {"SSH_CONNECTION": "there", "DISPLAY": "localhost:10.0"}, True),  # it is carried over
         ("linux", {"DISPLAY": ":0", "CI": "1"}, False),
-        ("linux", {"DISPLAY": ":0", "SEGNET_HEADLESS": "1"}, False),
+        ("linux", {"DISPLAY": ":0", "SEGNET_LAB_HEADLESS": "1"}, False),
         ("darwin", {}, True),
         ("darwin", {"SSH_CONNECTION": "there"}, False),
         ("win32", {}, True),
@@ -129,7 +129,7 @@ def test_unfinished_runs_are_named(home, trained, written, tmp_path):
     ],
 )
 def test_it_opens_only_where_somebody_looks(monkeypatch, platform, environment, expected):
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "SSH_TTY", "CI", "SEGNET_HEADLESS"):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "SSH_TTY", "CI", "SEGNET_LAB_HEADLESS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -150,7 +150,7 @@ def test_unknown_lesson():
 def test_runs_with_other_parameters(notebook, tmp_path):
     output = notebooks.run_notebook(notebook("print(epochs, name)"), {"epochs": "8"}, tmp_path / "out" / "o.ipynb")
     assert printed(output) == "8 x\n"
-    assert "SEGNET_HEADLESS" not in os.environ
+    assert "SEGNET_LAB_HEADLESS" not in os.environ
 
 
 def test_kernels_know_that_nobody_watches(notebook, tmp_path):
@@ -302,7 +302,7 @@ def test_sweeps_over_a_grid(notebook, tmp_path):
     results = notebooks.sweep(path, {"epochs": ["1", "2"], "name": ["a", "b"]}, tmp_path / "sweep", jobs=2)
     names = [f"lesson-epochs={epochs}-name={name}.ipynb" for epochs in (1, 2) for name in "ab"]
     assert [p.name for p in results] == names
-    assert "SEGNET_HEADLESS" not in os.environ  # of two kernels at once, either one may end last
+    assert "SEGNET_LAB_HEADLESS" not in os.environ  # of two kernels at once, either one may end last
     assert [error is None for error in results.values()] == [True, True, False, False]
     assert printed(tmp_path / "sweep" / names[1]) == "1 b\n"
 

@@ -24,7 +24,7 @@ IMAGE = torch.rand(3, 48, 64, generator=torch.Generator().manual_seed(0))
 
 @pytest.fixture(autouse=True)
 def somebody_looks(monkeypatch):
-    for name in ("CI", "SEGNET_HEADLESS"):
+    for name in ("CI", "SEGNET_LAB_HEADLESS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -122,7 +122,7 @@ def test_headless_an_explorer_shows_nothing_but_its_errors_stop_the_run(monkeypa
     explorer._ipython_display_()
     assert "application/vnd.jupyter.widget-view+json" in shown
     shown.clear()
-    monkeypatch.setenv("SEGNET_HEADLESS", "1")
+    monkeypatch.setenv("SEGNET_LAB_HEADLESS", "1")
     explorer._ipython_display_()
     assert shown == []
     with pytest.raises(ValueError, match="unknown set of runs 'nothing'"):
@@ -399,7 +399,7 @@ def test_interact_replaces_one_picture_and_says_what_is_wrong(monkeypatch):
     view.send = sent.append
     view._handle_custom_msg({"ping": 7}, [])
     assert sent == [{"pong": 7}]
-    monkeypatch.setenv("SEGNET_HEADLESS", "1")
+    monkeypatch.setenv("SEGNET_LAB_HEADLESS", "1")
     with pytest.raises(ValueError, match="three is too many"):
         widgets.interact(bars, n=[3])
     assert len(shown) == 1

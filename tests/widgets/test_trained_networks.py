@@ -31,7 +31,7 @@ void: {index: 255, colour: [224, 224, 192]}
 
 @pytest.fixture(autouse=True)
 def somebody_looks(monkeypatch):
-    for name in ("CI", "SEGNET_HEADLESS"):
+    for name in ("CI", "SEGNET_LAB_HEADLESS"):
         monkeypatch.delenv(name, raising=False)
 
 
