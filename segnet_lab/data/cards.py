@@ -1,15 +1,15 @@
-"""Data set cards: one YAML file a set, `datasets/<name>/card.yaml`, from which the loaders take everything.
+"""Data set cards: one YAML file per set, `datasets/<name>/card.yaml`, from which the loaders take everything.
 
 A card says what the values and colours of a label map mean, which files to expect where, where they come from and
-under which licence. Nothing of this stands in the code a second time.
+under which licence. None of this is written in the code a second time.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,18 @@ KEYS = (
     *("name", "title", "about", "classes", "void", "ids", "splits", "layout", "homepage", "download"),
     *("fingerprints", "licence", "citation", "expect", "mappings"),
 )
-LABEL_FIELDS = ("class_names", "colours", "void_index", "void_colour", "indices", "indices_by_colour")
+Yaml = Any  # what stands in a YAML file, until it has been checked
+
+
+class Labels(NamedTuple):
+    """What the numbers and colours of a label map mean: six fields of a `Card`."""
+
+    class_names: tuple[str, ...]
+    colours: tuple[Colour, ...]
+    void_index: int
+    void_colour: Colour
+    indices: dict[int, int]
+    indices_by_colour: dict[Colour, int]
 
 
 class Download(NamedTuple):
@@ -37,7 +48,7 @@ class Download(NamedTuple):
     url: str
     file: str  # its name here
     to: str = "."  # folder below the root that it is unpacked into
-    take: str = ""  # folder inside the archive: only what lies below it is taken
+    take: str = ""  # folder inside the archive: only what is below it is taken
     sha256: str | None = None  # None where it is not known
 
 
@@ -45,7 +56,7 @@ class Row(NamedTuple):
     """One row of a mapping table: a label of another set, and the class that it becomes here."""
 
     source: str  # its name there
-    value: int | Colour | None  # how it is written there: a number, a colour, or only its name
+    value: int | Colour | None  # how it is stored there: a number, a colour, or by its name only
     target: int  # class index here, or the void index
 
 
@@ -62,11 +73,11 @@ class Card:
     colours : tuple of K (R, G, B)
         0..255, all different.
     void_index, void_colour : int, (R, G, B)
-        Pixels that count nowhere; the index is K..255, whatever number stands in the files.
+        Unlabelled pixels, which count nowhere; the index is K..255, whatever number the files hold.
     indices, indices_by_colour : dict
         Numbers and colours (R, G, B) that a label file may hold -> class index, or the void index.
     splits : dict
-        Split -> number of images that it should have, None where nobody knows.
+        Split -> number of images that it should have, None where that is not known.
     layout : dict
         Names of files and folders below the root.
     downloads : tuple of Download
@@ -105,22 +116,23 @@ class Card:
     expect: str = ""
     citation: tuple[str, ...] = ()
     splits: dict[str, int | None] = field(default_factory=dict)
-    layout: dict = field(default_factory=dict)
+    layout: dict[str, Any] = field(default_factory=dict)
     downloads: tuple[Download, ...] = ()
     fingerprints: dict[str, str] = field(default_factory=dict)
     mappings: dict[str, tuple[Row, ...]] = field(default_factory=dict)
 
     @property
     def num_classes(self) -> int:
+        """K, without void."""
         return len(self.class_names)
 
     @property
-    def palette(self) -> np.ndarray:
+    def palette(self) -> npt.NDArray[np.uint8]:
         """(K, 3) uint8, a new array each time."""
         return np.array(self.colours, np.uint8)
 
-    def table(self, name: str) -> dict:
-        """A mapping table as {value: class index}; rows that give no value go by their name."""
+    def table(self, name: str) -> dict[Any, int]:
+        """A mapping table as {number, colour or, for rows that give neither, name: class index}."""
         return {row.source if row.value is None else row.value: row.target for row in self.mappings[name]}
 
 
@@ -149,26 +161,26 @@ def load_card(name: str) -> Card:
 
 @lru_cache(maxsize=32)
 def _once(path: Path, _changed: int) -> Card:
-    """A card that came with the kit is read once: parsing CamVid's takes longer than opening ten images."""
+    """A card of the kit's own, read once: parsing CamVid's takes longer than opening ten images."""
     return _read(path)
 
 
 def read_card(path: str | Path) -> Card:
-    """Read and check the card.yaml of a data set of one's own.
+    """Read and check the card.yaml of your own data set.
 
     Parameters
     ----------
-    path : path to a YAML file
-        In UTF-8, or UTF-16 with its mark. `datasets/folder/card.yaml` is an example with every key that a set of one's
-        own needs.
+    path : str or Path
+        YAML in UTF-8, or UTF-16 with its byte-order mark. `datasets/folder/card.yaml` is an example with every key that
+        your own set needs.
 
     Raises
     ------
     FileNotFoundError
         There is no such file.
     ValueError
-        The card contradicts itself, lacks something or says something that nothing would read: names the file, the key
-        and what is expected.
+        The card contradicts itself, lacks something or has a key that nothing reads: names the file, the key and what
+        is expected.
     """
     path = Path(os.path.expanduser(path))
     if not path.is_file():
@@ -178,7 +190,7 @@ def read_card(path: str | Path) -> Card:
     card = _read(path)
     if card.mappings:
         raise InvalidInput(
-            f"{path}: `mappings` are tables of the sets that this kit knows, and none is read on a card of one's own: "
+            f"{path}: `mappings` are tables of the sets that this kit knows, and are not read on your own card: "
             "say what the numbers in your label files mean under `ids`, such as `ids: {7: "
             f"{card.class_names[0]}, 0: {VOID}}}`, and give a class of several colours a list of them"
         )
@@ -197,35 +209,37 @@ def _read(path: Path) -> Card:
         raise InvalidInput(f"{path}: {error}") from None
 
 
-def _card(content, path: Path) -> Card:
+def _card(content: Yaml, path: Path) -> Card:
     _need(isinstance(content, dict), "a card is a list of `key: value` lines", content)
     for key in content:
         _need(key in KEYS, unknown("key", key, KEYS))
     labels = _labels(content)
     name = _text(content, "name") or path.absolute().parent.name
     return Card(
-        **labels,
+        **labels._asdict(),
         name=name,
         title=_text(content, "title") or name,
         path=path,
+        about=_text(content, "about"),
+        homepage=_text(content, "homepage"),
+        licence=_text(content, "licence"),
+        expect=_text(content, "expect"),
         citation=_citation(content),
         splits=_splits(content),
         layout=_table(content, "layout", "labels: masks"),
         downloads=tuple(_download(entry) for entry in _list(content, "download", "{url: https://..., file: a.zip}")),
         fingerprints=_fingerprints(content),
         mappings=_mappings(content, labels),
-        **{key: _text(content, key) for key in ("about", "homepage", "licence", "expect")},
     )
 
 
-def _labels(content) -> dict:
-    """What numbers and colours mean: the fields of a Card from `class_names` to `indices_by_colour`."""
+def _labels(content: dict[str, Yaml]) -> Labels:
     _need("classes" in content, "`classes` is missing: list them as `- Name: [R, G, B]`")
     if isinstance(content["classes"], str):  # the classes of another card, and its void unless this one has its own
         other = load_card(content["classes"])
         if not {"void", "ids"} & content.keys():
-            return {field: getattr(other, field) for field in LABEL_FIELDS}
-        names = other.class_names
+            return Labels(*(getattr(other, field) for field in Labels._fields))
+        names = list(other.class_names)
         colours = [[c for c, index in other.indices_by_colour.items() if index == i] for i in range(len(names))]
         void = content.get("void", {"index": other.void_index, "colour": list(other.void_colour)})
     else:
@@ -236,18 +250,19 @@ def _labels(content) -> dict:
     every = [*zip(colours, range(len(names)), strict=True), (void_colours, void_index)]
     flat = [colour for some, _ in every for colour in some]
     _need(len(set(flat)) == len(flat), "two classes, or a class and void, have the same colour", _twice(flat))
-    return {
-        "class_names": tuple(names),
-        "colours": tuple(some[0] for some in colours),
-        "void_index": void_index,
-        "void_colour": void_colours[0],
-        "indices": _numbers(content, names, number, void_index),
-        "indices_by_colour": {colour: index for some, index in every for colour in some},
-    }
+    return Labels(
+        class_names=tuple(names),
+        colours=tuple(some[0] for some in colours),
+        void_index=void_index,
+        void_colour=void_colours[0],
+        indices=_numbers(content, names, number, void_index),
+        indices_by_colour={colour: index for some, index in every for colour in some},
+    )
 
 
-def _classes(entries) -> tuple[list[str], list[list[Colour]]]:
-    names, colours = [], []
+def _classes(entries: Yaml) -> tuple[list[str], list[list[Colour]]]:
+    names: list[str] = []
+    colours: list[list[Colour]] = []
     _need(isinstance(entries, list | None), "`classes` is a list of `- Name: [R, G, B]`", entries)
     for entry in entries or ():
         _need(isinstance(entry, dict) and len(entry) == 1, "a class is `- Name: [R, G, B]`", entry)
@@ -262,7 +277,7 @@ def _classes(entries) -> tuple[list[str], list[list[Colour]]]:
     return names, colours
 
 
-def _void(void) -> tuple[int, list[Colour]]:
+def _void(void: Yaml) -> tuple[int, list[Colour]]:
     _need(
         isinstance(void, dict) and {"index", "colour"} == void.keys(),
         "`void: {index: 255, colour: [0, 0, 0]}` is needed: what unlabelled pixels hold",
@@ -272,7 +287,7 @@ def _void(void) -> tuple[int, list[Colour]]:
     return void["index"], _colours(void["colour"], "void")
 
 
-def _numbers(content, names, number: int, void_index: int) -> dict[int, int]:
+def _numbers(content: dict[str, Yaml], names: list[str], number: int, void_index: int) -> dict[int, int]:
     """{number in a file: class index}: in the order of the classes, unless `ids` says otherwise."""
     if "ids" not in content:
         _need(
@@ -293,19 +308,20 @@ def _numbers(content, names, number: int, void_index: int) -> dict[int, int]:
     return {**{key: index[name] for key, name in ids.items()}, number: void_index}
 
 
-def _colours(value, what) -> list[Colour]:
-    """One colour, or several of which the first is drawn."""
+def _colours(value: Yaml, what: str) -> list[Colour]:
+    """One colour, or several of which the first is used for drawing."""
     several = isinstance(value, list) and value and all(isinstance(v, list) for v in value)
     return [_colour(v, what) for v in (value if several else [value])]
 
 
-def _colour(value, what) -> Colour:
+def _colour(value: Yaml, what: str) -> Colour:
     ok = isinstance(value, list) and len(value) == 3 and all(_is_number(v, 0, 255) for v in value)
     _need(ok, f"the colour of {what} is three numbers [R, G, B], each 0 to 255", value)
-    return tuple(value)
+    red, green, blue = value
+    return red, green, blue
 
 
-def _splits(content) -> dict:
+def _splits(content: dict[str, Yaml]) -> dict[str, int | None]:
     splits = _table(content, "splits", "train: 80")
     for split, images in splits.items():
         _need(split in SPLITS, unknown("split", split, SPLITS))
@@ -313,7 +329,7 @@ def _splits(content) -> dict:
     return splits or dict.fromkeys(SPLITS)
 
 
-def _download(entry) -> Download:
+def _download(entry: Yaml) -> Download:
     _need(isinstance(entry, dict), "a download is `{url: https://..., file: a.zip}`", entry)
     for key, value in entry.items():
         _need(key in Download._fields, "download: " + unknown("key", key, Download._fields))
@@ -325,7 +341,7 @@ def _download(entry) -> Download:
     return Download(**entry)
 
 
-def _fingerprints(content) -> dict[str, str]:
+def _fingerprints(content: dict[str, Yaml]) -> dict[str, str]:
     fingerprints = _table(content, "fingerprints", "train: SHA-256 of its labels")
     for split, value in fingerprints.items():
         _need(split in SPLITS, "fingerprints: " + unknown("split", split, SPLITS))
@@ -333,7 +349,7 @@ def _fingerprints(content) -> dict[str, str]:
     return fingerprints
 
 
-def _citation(content) -> tuple[str, ...]:
+def _citation(content: dict[str, Yaml]) -> tuple[str, ...]:
     one = content.get("citation")
     entries = [one] if isinstance(one, str) else _list(content, "citation", "texts")
     for entry in entries:
@@ -341,13 +357,13 @@ def _citation(content) -> tuple[str, ...]:
     return tuple(entry.strip() for entry in entries)
 
 
-def _mappings(content, labels) -> dict[str, tuple[Row, ...]]:
-    index = {**{name: i for i, name in enumerate(labels["class_names"])}, VOID: labels["void_index"]}
+def _mappings(content: dict[str, Yaml], labels: Labels) -> dict[str, tuple[Row, ...]]:
+    index = {**{name: i for i, name in enumerate(labels.class_names)}, VOID: labels.void_index}
     tables = _table(content, "mappings", "table: [{from: name, value: 7, to: Class}]")
     return {table: tuple(_rows(f"mappings: {table}", rows, index)) for table, rows in tables.items()}
 
 
-def _rows(table, rows, index) -> Iterator[Row]:
+def _rows(table: str, rows: Yaml, index: dict[str, int]) -> Iterator[Row]:
     _need(isinstance(rows, list), f"{table} is a list", rows)
     for row in rows:
         ok = isinstance(row, dict) and {"from", "to"} <= row.keys() <= {"from", "value", "to"}
@@ -361,34 +377,36 @@ def _rows(table, rows, index) -> Iterator[Row]:
             yield Row(source, value, index[row["to"]])
 
 
-def _text(content, key) -> str:
+def _text(content: dict[str, Yaml], key: str) -> str:
     value = content.get(key)
     ok = value is None or (isinstance(value, str | int | float) and not isinstance(value, bool))
     _need(ok, f"{key} is text; put quotes around it", value)
     return "" if value is None else str(value).strip()
 
 
-def _table(content, key, example) -> dict:
+def _table(content: dict[str, Yaml], key: str, example: str) -> dict[Any, Yaml]:
     value = content.get(key)
     _need(isinstance(value, dict | None), f"{key} is a table such as `{key}: {{{example}}}`", value)
     return value or {}
 
 
-def _list(content, key, example) -> list:
+def _list(content: dict[str, Yaml], key: str, example: str) -> list[Yaml]:
     value = content.get(key)
     _need(isinstance(value, list | None), f"{key} is a list of {example}", value)
     return value or []
 
 
-def _is_number(value, least=-(2**31), most=2**32 - 1) -> bool:
+def _is_number(value: Yaml, least: int = -(2**31), most: int = 2**32 - 1) -> bool:
     """A whole number in the range; `yes` is none, though Python counts it as 1."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
-def _twice(values):
+def _twice(values: Sequence[object]) -> object:
+    """The first value that occurs more than once; None if there is none."""
     return next((v for v in values if values.count(v) > 1), None)
 
 
-def _need(condition, message, value=None):
+def _need(condition: object, message: str, value: Yaml = None) -> None:
+    """Refuse a card that does not meet a condition, and show the value that stands there instead."""
     if not condition:
         raise InvalidInput(message if value is None else f"{message}; this one says {value!r}")

@@ -1,14 +1,16 @@
-"""Reading images and label maps of any kind, and saying clearly what is wrong with the others."""
+"""Reading images and label maps of any kind, with clear errors for the ones that cannot be read."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
 from segnet_lab._support.errors import InvalidInput
-from segnet_lab.data.cards import Card
+from segnet_lab.data.cards import Card, Colour, Pixels
 from segnet_lab.data.labels import classes_of
 from segnet_lab.data.opening import errors_of, open_image
 from segnet_lab.data.stored import read_stored
@@ -17,14 +19,17 @@ DTYPES = (torch.uint8, torch.uint16, torch.bool, torch.float16, torch.bfloat16, 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")
 
 
-def read_image(source) -> Tensor:
-    """One image, whatever it comes as, in the form that every network here takes.
+ImageSource = str | Path | Image.Image | npt.ArrayLike | Tensor
+
+
+def read_image(source: ImageSource) -> Tensor:
+    """One image, from whatever form it has, as every network here takes it.
 
     Parameters
     ----------
     source : str, Path, PIL image, numpy array or Tensor
-        A file or PIL image of any mode: grey becomes three equal channels, palettes and CMYK are looked up, 16-bit
-        values are scaled, the camera's EXIF rotation is undone, and what is transparent shows white paper behind.
+        A file or PIL image of any mode: grey becomes three equal channels, palettes and CMYK are converted to RGB,
+        16-bit values are scaled, the camera's EXIF rotation is undone, and transparent pixels are laid over white.
         An array is (H, W), (H, W, 1), (H, W, 3) or (H, W, 4 with alpha); a tensor (H, W) or (1|3|4, H, W).
         uint8 is 0..255, uint16 0..65535, float 0..1, bool 0 and 1.
 
@@ -35,8 +40,9 @@ def read_image(source) -> Tensor:
     Raises
     ------
     FileNotFoundError
+        There is no such file.
     ValueError
-        A damaged file, a file too large to be meant, another shape or dtype, floats outside 0..1, nan.
+        A damaged file, one larger than PIL's limit, another shape or dtype, floats outside 0..1, nan.
 
     Examples
     --------
@@ -50,7 +56,7 @@ def read_image(source) -> Tensor:
     return torch.from_numpy(np.array(_unit(source).transpose(2, 0, 1), order="C"))
 
 
-def read_rgb(path: str | Path) -> np.ndarray:
+def read_rgb(path: str | Path) -> Pixels:
     """An image file as uint8 (H, W, 3): what the data sets keep. See `read_image` for what it takes."""
     pixels = _pixels(open_image(path), path)
     if pixels.dtype == np.uint8 and pixels.ndim == 3:
@@ -58,7 +64,12 @@ def read_rgb(path: str | Path) -> np.ndarray:
     return np.round(_unit(pixels, path) * 255).astype(np.uint8)
 
 
-def read_label(path: str | Path, card: Card, numbers: dict | None = None, colours: dict | None = None) -> np.ndarray:
+def read_label(
+    path: str | Path,
+    card: Card,
+    numbers: Mapping[int, int] | None = None,
+    colours: Mapping[Colour, int] | None = None,
+) -> Pixels:
     """A label map, checked against the card of its data set.
 
     Parameters
@@ -66,12 +77,12 @@ def read_label(path: str | Path, card: Card, numbers: dict | None = None, colour
     path : str or Path
         PNG, TIFF, BMP, GIF, PGM or PPM, turned upright as images are; alpha is dropped.
 
-        - Grey of 1 to 32 bits: the numbers that stand in the file, so that 2 of 0..15 is 2.
-        - RGB, also with 16 bits a channel if these hold 8-bit colours: its colours. Where every pixel is grey, and not
-          of a colour of the card, the grey values are numbers.
+        - Grey of 1 to 32 bits: the numbers that the file stores, so that 2 of 0..15 is 2.
+        - RGB, also with 16 bits per channel if these hold 8-bit colours: its colours. If every pixel is grey, and that
+          grey is not a colour of the card, the grey values are numbers.
         - With a palette: by colour if all colours in use are the card's, else by number.
     card : Card
-    numbers, colours : dict, optional
+    numbers, colours : mapping, optional
         Number, or colour (R, G, B), to class index; those of the card unless given. `{}` allows none.
 
     Returns
@@ -82,10 +93,11 @@ def read_label(path: str | Path, card: Card, numbers: dict | None = None, colour
     Raises
     ------
     FileNotFoundError
+        There is no such file.
     ValueError
         A number or colour that is not on the card: names the file, the value and the first pixel that holds it.
-        A file that by colour and by number means different classes. A file that does not keep values exactly (JPEG,
-        WebP, floats), or holds several pictures.
+        A file whose colours and numbers mean different classes. A file that does not keep values exactly (JPEG, WebP,
+        floats), or holds several images.
 
     Examples
     --------
@@ -103,25 +115,24 @@ def read_label(path: str | Path, card: Card, numbers: dict | None = None, colour
 # --------------------------------------------------------------------------------------------------
 
 
-def _unit(source, name="the image") -> np.ndarray:
+def _unit(source: ImageSource, name: str | Path = "the image") -> np.ndarray:
     """Anything as float32 (H, W, 3) in 0..1."""
     if isinstance(source, str | Path):
-        source, name = open_image(source), source
+        return _unit(open_image(source), source)
     if isinstance(source, Image.Image):
         with errors_of(name):
             source = ImageOps.exif_transpose(source)
         source = _pixels(source, name)
+    form, pixels = "(H, W) or (H, W, 1, 3 or 4)", _array(source, name)
+    shape = pixels.shape
     if isinstance(source, Tensor):
-        source = _array(source, name)
-        form, pixels = "(H, W) or (1, 3 or 4, H, W)", np.moveaxis(source, 0, -1) if source.ndim == 3 else source
-    else:
-        form, pixels = "(H, W) or (H, W, 1, 3 or 4)", _numbers(source, name)
+        form = "(H, W) or (1, 3 or 4, H, W)"
+        pixels = np.moveaxis(pixels, 0, -1) if pixels.ndim == 3 else pixels
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or 0 in pixels.shape:
-        shape = np.shape(source)
         hint = ": give one image of the batch, x[0]" if len(shape) == 4 else ""
-        raise InvalidInput(f"{name} has shape {shape}, wanted is {form} with H, W >= 1{hint}")
+        raise InvalidInput(f"{name} has shape {shape}, expected {form} with H, W >= 1{hint}")
     x = _scaled(pixels, name)
     if x.shape[2] == 4:
         alpha = x[..., 3:]
@@ -129,8 +140,10 @@ def _unit(source, name="the image") -> np.ndarray:
     return np.broadcast_to(x, (*x.shape[:2], 3))
 
 
-def _numbers(source, name) -> np.ndarray:
-    """What numpy makes of it; said otherwise where an image is meant that lies inside of it."""
+def _array(source: object, name: str | Path) -> np.ndarray:
+    """What numpy makes of it, or an error that says what else was probably meant."""
+    if isinstance(source, Tensor):
+        return _of_tensor(source, name)
     if hasattr(source, "image") and hasattr(source, "label"):
         raise InvalidInput(f"{name} is an image with its label: give the image alone, sample.image")
     if hasattr(source, "num_classes") and hasattr(source, "__getitem__"):
@@ -144,7 +157,7 @@ def _numbers(source, name) -> np.ndarray:
     return pixels
 
 
-def _array(x: Tensor, name) -> np.ndarray:
+def _of_tensor(x: Tensor, name: str | Path) -> np.ndarray:
     if x.layout != torch.strided or x.is_meta or x.dtype not in DTYPES:
         form = "no values (meta)" if x.is_meta else str(x.dtype if x.layout == torch.strided else x.layout)
         known = ", ".join(map(str, DTYPES))
@@ -153,7 +166,8 @@ def _array(x: Tensor, name) -> np.ndarray:
     return (x.float() if x.dtype == torch.bfloat16 else x).numpy()
 
 
-def _scaled(x: np.ndarray, name) -> np.ndarray:
+def _scaled(x: np.ndarray, name: str | Path) -> np.ndarray:
+    """Values of any kind as float32 in 0..1."""
     if x.dtype == bool:
         return x.astype(np.float32)
     if x.dtype in (np.uint8, np.uint16):
@@ -162,13 +176,13 @@ def _scaled(x: np.ndarray, name) -> np.ndarray:
         raise InvalidInput(f"{name} holds {x.dtype}: give uint8 (0..255), uint16 (0..65535), float (0..1) or bool")
     x = x.astype(np.float32)
     low, high = x.min(), x.max()
-    if not (low >= -1e-4 and high <= 1 + 1e-4):  # resizing may step over by a rounding error; nan fails too
+    if not (low >= -1e-4 and high <= 1 + 1e-4):  # resizing may overshoot by a rounding error; nan fails, too
         hint = "divide by 255" if high > 1 and high <= 255 and low >= 0 else "scale it to 0..1"
-        raise InvalidInput(f"{name} holds floats from {low:g} to {high:g}, wanted is 0..1: {hint}")
+        raise InvalidInput(f"{name} holds floats from {low:g} to {high:g}, expected 0..1: {hint}")
     return x.clip(0, 1)
 
 
-def _pixels(image: Image.Image, name) -> np.ndarray:
+def _pixels(image: Image.Image, name: str | Path) -> np.ndarray:
     """The pixels of a PIL image: (H, W, 3) uint8, or (H, W) of more than 8 bits."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         grey = np.asarray(image)

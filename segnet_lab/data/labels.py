@@ -1,18 +1,23 @@
 """The classes that the numbers and colours of a label file mean on the card of its data set."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from segnet_lab._support.errors import InvalidInput
-from segnet_lab.data.cards import Card, Colour
+from segnet_lab.data.cards import Card, Colour, Pixels
 from segnet_lab.data.stored import Stored
+
+Numbers = Mapping[int, int]  # number in a file -> class index
+Colours = Mapping[Colour, int]  # colour in a file -> class index
 
 GREYS = np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1)
 
 
-def classes_of(stored: Stored, numbers: dict, colours: dict, path: str | Path, card: Card) -> np.ndarray:
-    """A label map of what stands in a file; the parameters and errors are those of `read_label`."""
+def classes_of(stored: Stored, numbers: Numbers, colours: Colours, path: str | Path, card: Card) -> Pixels:
+    """The label map of what a file stores; the parameters and errors are those of `read_label`."""
     pixels, palette = stored
     if palette is not None:
         return _by_colour_or_number(pixels, palette, True, numbers, colours, path, card)
@@ -21,13 +26,13 @@ def classes_of(stored: Stored, numbers: dict, colours: dict, path: str | Path, c
     return translate(pixels, numbers if pixels.ndim == 2 else colours, path, card)
 
 
-def translate(values: np.ndarray, table: dict, path: str | Path, card: Card) -> np.ndarray:
+def translate(values: np.ndarray, table: Numbers | Colours, path: str | Path, card: Card) -> Pixels:
     """Turn the numbers or colours of a label file into class indices.
 
     Parameters
     ----------
     values : array, (H, W) of any integer, or (H, W, 3) uint8
-    table : dict
+    table : mapping
         Number, or colour (R, G, B), to class index 0..255.
     path : str or Path
         Named in the error.
@@ -54,11 +59,10 @@ def translate(values: np.ndarray, table: dict, path: str | Path, card: Card) -> 
     if not table:
         here, there = ("in colour", "are grey numbers") if values.ndim == 3 else ("grey", "are in colour (RGB)")
         raise InvalidInput(f"{path} is {here}, but the labels of {card.title} {there}")
+    keys = np.array(list(table), np.int64)
+    numbers = values
     if values.ndim == 3:
-        numbers, keys = _code(values), [_code(np.array(colour)) for colour in table]
-    else:
-        numbers, keys = values, list(table)
-    keys = np.array(keys, np.int64)
+        numbers, keys = _code(values), _code(keys)
     order = keys.argsort()
     place = np.searchsorted(keys[order], numbers).clip(max=len(keys) - 1)
     wrong = keys[order][place] != numbers
@@ -71,9 +75,17 @@ def translate(values: np.ndarray, table: dict, path: str | Path, card: Card) -> 
 # Files that give each pixel a number and a colour.
 
 
-def _by_colour_or_number(pixels, palette, indexed: bool, numbers, colours, path, card: Card) -> np.ndarray:
+def _by_colour_or_number(
+    pixels: Pixels,
+    palette: Pixels,
+    indexed: bool,
+    numbers: Numbers,
+    colours: Colours,
+    path: str | Path,
+    card: Card,
+) -> Pixels:
     """A label map with a palette, or (not `indexed`) grey in RGB, whose numbers are its grey values."""
-    shown = {n: tuple(palette[n].tolist()) for n in np.unique(pixels).tolist()}
+    shown: dict[int, Colour] = {n: tuple(palette[n].tolist()) for n in np.unique(pixels).tolist()}
     readings = {"colour": {n: colours[c] for n, c in shown.items() if c in colours}}
     if indexed:
         readings["palette number"] = {n: numbers[n] for n in shown if n in numbers}
@@ -86,7 +98,7 @@ def _by_colour_or_number(pixels, palette, indexed: bool, numbers, colours, path,
     if not indexed and "colour" in whole and not classes:
         return translate(pixels, whole["colour"], path, card)  # an RGB file of void's colour: nothing is labelled
     if whole:
-        # Void is mostly black, with which any palette may begin: where other colours are no card's, it says nothing.
+        # Void is mostly black, with which any palette may begin: if no other colour is on the card, it says nothing.
         _check_same(shown, {"colour": classes, **whole}, path, card)
         return translate(pixels, next(iter(whole.values())), path, card)
     if indexed and not classes:
@@ -94,7 +106,7 @@ def _by_colour_or_number(pixels, palette, indexed: bool, numbers, colours, path,
     return translate(palette[pixels], colours, path, card)
 
 
-def _check_same(shown: dict[int, Colour], readings: dict[str, dict[int, int]], path, card: Card) -> None:
+def _check_same(shown: dict[int, Colour], readings: dict[str, dict[int, int]], path: str | Path, card: Card) -> None:
     names = [*card.class_names, *["void"] * 256]
     for n, colour in shown.items():
         said = {what: reading[n] for what, reading in readings.items() if n in reading}
@@ -110,13 +122,15 @@ def _check_same(shown: dict[int, Colour], readings: dict[str, dict[int, int]], p
 # --------------------------------------------------------------------------------------------------
 
 
-def _code(colours: np.ndarray) -> np.ndarray:
+def _code(colours: np.ndarray) -> npt.NDArray[np.int64]:
     """Each colour (..., 3) as one number."""
     r, g, b = np.moveaxis(colours.astype(np.int64), -1, 0)
     return (r << 16) | (g << 8) | b
 
 
-def _unknown_label(values, wrong, table, path, card) -> str:
+def _unknown_label(
+    values: np.ndarray, wrong: npt.NDArray[np.bool_], table: Numbers | Colours, path: str | Path, card: Card
+) -> str:
     row, column = (int(i) for i in np.argwhere(wrong)[0])
     value = values[row, column].tolist()
     here = f"at row {row}, column {column} ({int(wrong.sum())} such pixels)"
@@ -137,6 +151,6 @@ def _unknown_label(values, wrong, table, path, card) -> str:
 
 
 def _ranges(numbers: set[int]) -> list[str]:
-    """{0, 1, 2, 5} -> ['0 to 2', '5']"""
+    """Runs of numbers in words: {0, 1, 2, 5} -> ["0 to 2", "5"]."""
     starts, ends = (sorted(n for n in numbers if n + step not in numbers) for step in (-1, 1))
     return [f"{a} to {b}" if b > a else str(a) for a, b in zip(starts, ends, strict=True)]

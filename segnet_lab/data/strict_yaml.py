@@ -1,6 +1,8 @@
 """YAML without its traps: no key that hides another of the same name, no few lines that grow to gigabytes."""
 
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -8,14 +10,15 @@ from segnet_lab._support.errors import InvalidInput
 from segnet_lab.data.text import read_text
 
 
-def read_yaml(path: str | Path):
-    r"""What a YAML file says, in plain types.
+def read_yaml(path: str | Path) -> Any:
+    r"""What a YAML file holds, in plain types.
 
     Raises
     ------
     FileNotFoundError
+        There is no such file.
     ValueError
-        Another encoding, no valid YAML, a key that stands twice, an alias: names the file, and the line where known.
+        Another encoding, no valid YAML, a key that occurs twice, an alias: names the file, and the line where known.
 
     Examples
     --------
@@ -34,18 +37,18 @@ def read_yaml(path: str | Path):
 
 
 class _Loader(yaml.SafeLoader):
-    def compose_node(self, parent, index):
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):  # nine lines of ten aliases each say a billion things
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # by types-PyYAML
             raise yaml.MarkedYAMLError(problem="aliases (*name) are not read: write it out", problem_mark=mark)
         return super().compose_node(parent, index)
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         mapping = super().construct_mapping(node, deep)
-        seen = set()
+        seen: set[Hashable] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node)
             if key in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key!r} stands twice", problem_mark=key_node.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"{key!r} occurs twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return mapping

@@ -1,4 +1,4 @@
-"""Text files that people wrote with any editor: one reader, so that cards and listings fail alike."""
+"""Text files from any editor: one reader, so that cards and listings fail alike."""
 
 import codecs
 import io
@@ -54,7 +54,7 @@ def read_text(path: str | Path) -> str:
 # --------------------------------------------------------------------------------------------------
 
 
-def _not_text(path, content: bytes, place: int, encoding: str) -> str:
+def _not_text(path: Path, content: bytes, place: int, encoding: str) -> str:
     line = content[:place].decode(encoding, "ignore").count("\n") + 1
     name = encoding.upper().removesuffix("-LE").removesuffix("-BE")
     return f"{path} is not {name} (byte 0x{content[place]:02X} at line {line}): save it as UTF-8"

@@ -312,7 +312,7 @@ def test_a_bad_card_names_the_file_and_the_way_out(trees, text, message):
     ],
 )
 def test_a_key_that_stands_twice_hides_nothing(trees, text):
-    with pytest.raises(ValueError, match=r"card\.yaml is no valid YAML: .* stands twice(?s:.)*line \d"):
+    with pytest.raises(ValueError, match=r"card\.yaml is no valid YAML: .* occurs twice(?s:.)*line \d"):
         read_card(trees.text("card.yaml", text))
 
 

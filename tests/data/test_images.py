@@ -108,12 +108,12 @@ def test_one_pixel(tmp_path):
     ("source", "message"),
     [
         (np.zeros((2, 3, 4, 3), np.uint8), r"shape \(2, 3, 4, 3\).*give one image of the batch, x\[0\]"),
-        (np.zeros((3, 4, 5), np.uint8), r"shape \(3, 4, 5\), wanted is \(H, W\) or \(H, W, 1, 3 or 4\)"),
-        (torch.zeros(5, 6, 3), r"shape \(5, 6, 3\), wanted is \(H, W\) or \(1, 3 or 4, H, W\)"),
+        (np.zeros((3, 4, 5), np.uint8), r"shape \(3, 4, 5\), expected \(H, W\) or \(H, W, 1, 3 or 4\)"),
+        (torch.zeros(5, 6, 3), r"shape \(5, 6, 3\), expected \(H, W\) or \(1, 3 or 4, H, W\)"),
         (np.zeros((0, 5, 3), np.uint8), "H, W >= 1"),
         (np.zeros((4, 5), np.int64), "holds int64: give uint8"),
-        (np.array([[0.0, 255.0]]), "floats from 0 to 255, wanted is 0..1: divide by 255"),
-        (np.array([[-1.0, 1.0]]), "floats from -1 to 1, wanted is 0..1: scale it"),
+        (np.array([[0.0, 255.0]]), "floats from 0 to 255, expected 0..1: divide by 255"),
+        (np.array([[-1.0, 1.0]]), "floats from -1 to 1, expected 0..1: scale it"),
         (np.array([[0.0, np.nan]]), "floats from nan to nan"),
         (np.array([[0.0, np.inf]]), "floats from 0 to inf"),
         (torch.zeros(3, 4, 5, dtype=torch.float8_e4m3fn), "tensor with float8_e4m3fn: give a dense one of uint8"),
@@ -146,14 +146,14 @@ def test_a_truncated_file_is_named(tmp_path):
     path = tmp_path / "cut.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ValueError, match=r"cut\.png is damaged or no image .*get it again, or save it as PNG or JPEG"):
+    with pytest.raises(ValueError, match=r"cut\.png is damaged or not an image .*get it again, or save it as PNG or JPEG"):
         read_image(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + 40 * b"\0"])
 def test_a_file_that_is_no_image_is_named(tmp_path, content):
     (tmp_path / "no.png").write_bytes(content)
-    with pytest.raises(ValueError, match=r"no\.png is damaged or no image"):
+    with pytest.raises(ValueError, match=r"no\.png is damaged or not an image"):
         read_image(tmp_path / "no.png")
 
 
@@ -182,7 +182,7 @@ def long_text():
 def test_whatever_pillow_raises_names_the_file(tmp_path, content):
     (tmp_path / "no.png").write_bytes(content)
     with pytest.raises(
-        ValueError, match=r"no\.png is damaged or no image \(.+\): get it again, or save it as PNG or JPEG"
+        ValueError, match=r"no\.png is damaged or not an image \(.+\): get it again, or save it as PNG or JPEG"
     ):
         read_image(tmp_path / "no.png")
 
@@ -218,7 +218,7 @@ def black_and_white_bmp(path):
         (lambda p: tiff(p, np.zeros((2, 3), int), 16, photometric=0), "a TIFF of 16 bits whose white is 0"),
         (
             lambda p: tifffile.imwrite(p, np.zeros((3, 5, 7), np.uint16), photometric="rgb", planarconfig="separate"),
-            "a TIFF of 16 bits whose colours lie one after another",
+            "a TIFF of 16 bits whose colours are stored in separate planes",
         ),
     ],
 )
@@ -266,5 +266,5 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_huge_image_is_refused_with_a_way_out(tmp_path, monkeypatch, limit):
     Image.new("L", (6, 5)).save(tmp_path / "huge.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-    with pytest.raises(ValueError, match=r"huge\.png is too large .*make it smaller, or.*raise PIL.Image.MAX_IMAGE"):
+    with pytest.raises(ValueError, match=r"huge\.png is larger than the limit .*make it smaller, or.*raise PIL.Image.MAX_IMAGE"):
         read_image(tmp_path / "huge.png")

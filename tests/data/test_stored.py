@@ -110,7 +110,7 @@ def test_48_bit_colours(tmp_path, kind, channels, times):
 
 def test_48_bit_colours_that_are_no_8_bit_ones(tmp_path):
     path = png(tmp_path / "a.png", [[[255, 0, 256]]], 16, "rgb")
-    with pytest.raises(ValueError, match=r"a\.png holds 48-bit RGB.*save it with 8 bits a channel"):
+    with pytest.raises(ValueError, match=r"a\.png holds 48-bit RGB.*save it with 8 bits per channel"):
         read_stored(path)
 
 
@@ -175,7 +175,7 @@ def raw(path, content):
     return path
 
 
-JPEG = "is compressed as JPEG, which changes pixel values, so it cannot hold labels: write them as PNG where they were"
+JPEG = "is compressed as JPEG, which changes pixel values, so it cannot hold labels: save them as PNG in the program"
 
 
 @pytest.mark.parametrize(
@@ -187,10 +187,10 @@ JPEG = "is compressed as JPEG, which changes pixel values, so it cannot hold lab
         (lambda p: saved(p / "a.webp", lossless=True), "is compressed as WEBP"),
         (lambda p: saved(p / "a.jp2"), "is compressed as JPEG2000"),
         (lambda p: saved(p / "a.tga"), "is a TGA file; labels are read from PNG, TIFF, BMP, GIF, PPM: save it as PNG"),
-        (lambda p: two_pages(p / "a.gif"), "holds 2 pictures, but a label map is one: save the right one as PNG"),
-        (lambda p: two_pages(p / "a.tif"), "holds 2 pictures"),
-        (lambda p: two_pages(p / "a.png"), "holds 2 pictures"),
-        (lambda p: saved(p / "a.tif", "CMYK"), "holds CMYK, from which no number or colour can be told exactly"),
+        (lambda p: two_pages(p / "a.gif"), "holds 2 images, but a label map is one: save the right one as PNG"),
+        (lambda p: two_pages(p / "a.tif"), "holds 2 images"),
+        (lambda p: two_pages(p / "a.png"), "holds 2 images"),
+        (lambda p: saved(p / "a.tif", "CMYK"), "holds CMYK, which does not give exact numbers or colours"),
         (lambda p: saved(p / "a.tif", "YCbCr"), "holds YCbCr"),
         (lambda p: saved(p / "a.tif", "LAB"), "holds LAB"),
         (lambda p: saved(p / "a.tif", "F"), "holds floats.*save it as 8-bit grey or RGB"),
