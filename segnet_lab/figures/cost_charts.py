@@ -1,21 +1,15 @@
 """What networks cost: time and memory beside the paper's, and bytes while they run (Tables 4 and 6)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
-from torch import nn
 
 from segnet_lab._support.errors import InvalidInput
 from segnet_lab.figures.style import BLUE, COLOURS, FIGURE_WIDTH, MARK, ORANGE, SOFT, styled
-from segnet_lab.models import EncoderDecoder, create_model
-from segnet_lab.models.decoders import Bilinear
-from segnet_lab.models.layers import Deconvolution
 
 
 @styled
@@ -100,54 +94,6 @@ def remembered(table: pd.DataFrame, title: str = "") -> Figure:
     return figure
 
 
-def alive(model: EncoderDecoder, height: int, width: int) -> pd.DataFrame:
-    """What must be in memory at once while each layer works on one image, in float32.
-
-    Parameters
-    ----------
-    model : EncoderDecoder
-    height, width : int
-
-    Returns
-    -------
-    DataFrame
-        A row a convolution, deconvolution or interpolation in the order in which they run; columns "place" (str),
-        "maps" (its input and output) and "remembered" (what the encoder has left for decoders that are not done
-        yet), in MB of 10^6 bytes. Copies that batch normalisation, ReLU or a library make come on top.
-
-    Examples
-    --------
-    >>> table = alive(create_model("bilinear_interpolation"), 360, 480)
-    >>> float(table["maps"][1])  # conv2: 64 maps of 180x240 in, 64 out, 4 bytes a number
-    22.1184
-    """
-    with torch.device("meta"):
-        twin, image = create_model(**asdict(model.config)).eval(), torch.empty(1, 3, height, width)
-    kept, rows = model.memory(height, width), []
-
-    def note(place: str, inputs: tuple, output) -> None:
-        where, _, number = place.partition(".")
-        waits = {  # is what stage r.stage left still needed, or there already?
-            "stages": lambda r: r.stage <= int(number),  # numbered from 0: the stages before
-            "reduce": lambda r: r.stage < int(number),
-            "neck": lambda r: True,
-            "decoders": lambda r: r.stage <= int(number),
-            "classifier": lambda r: False,
-        }[where]
-        maps = 4 * (inputs[0].numel() + output.numel()) / 1e6
-        rows.append((place, maps, sum(r.bytes for r in kept if waits(r)) / 1e6))
-
-    for name, module in twin.named_modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | Deconvolution | Bilinear):
-            parts = name.split(".")
-            place = ".".join(parts[:2] if parts[0] in ("stages", "decoders") else parts[:1])
-            if "reduce" in parts:  # belongs to a decoder, works while the encoder does
-                place = f"reduce.{parts[1]}"
-            module.register_forward_hook(lambda _, x, y, place=place: note(place, x, y))
-    twin(image)
-    return pd.DataFrame(rows, columns=["place", "maps", "remembered"])
-
-
 @styled
 def alive_while_running(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """How the memory of a pass rises and falls: a panel a network, a step a layer, what is remembered at the bottom.
@@ -155,7 +101,7 @@ def alive_while_running(tables: Mapping[str, pd.DataFrame]) -> Figure:
     Parameters
     ----------
     tables : dict, name -> DataFrame
-        From `alive`.
+        From `probe.alive.alive`.
 
     Returns
     -------

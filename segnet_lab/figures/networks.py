@@ -24,21 +24,8 @@ from segnet_lab.figures.style import (
     styled,
 )
 from segnet_lab.models import EncoderDecoder, Remembered
-from segnet_lab.models.decoders import UpConcat
 from segnet_lab.models.wrapped import unwrap
 from segnet_lab.pooling import pooled_size
-
-UPSAMPLING = {  # decoder class -> what it does, in a few words
-    "Unpool": "unpooling by codes",
-    "UnpoolSingleChannel": "unpooling by codes",
-    "UnpoolAdd": "unpooling by codes",
-    "FixedIndices": "unpooling to the top-left",
-    "Replicate": "replication",
-    "Bilinear": "bilinear interpolation",
-    "Deconvolve": "deconvolution",
-    "UpConcat": "deconvolution",
-}
-
 
 _COLOURS = {"convolution": BLUE, "pooling": GREEN, "upsampling": ORANGE, "classifier": YELLOW}
 
@@ -89,7 +76,7 @@ def layers(model: EncoderDecoder, height: int, width: int) -> Iterator[Layer]:
     for name, decoder in model.decoders.items():
         number = int(name)
         yield Layer("upsampling", -number, channels, *entering[number])
-        yield from _convolutions(getattr(decoder, "convs", ()), -number, entering[number])
+        yield from _convolutions(decoder.convs, -number, entering[number])
         channels = decoder.outputs
     yield from _convolutions([model.classifier], -number, (height, width))
 
@@ -207,13 +194,14 @@ def _lines(axes, model, slabs, bounds, remembered: list[Remembered], scale) -> N
         level -= LANE
 
 
-def _source(model, slabs: list[Layer], kept: Remembered) -> int:
-    """The slab whose output is kept: the pooling for codes; for a map what entered the stage, in U-Net what it made."""
+def _source(model: EncoderDecoder, slabs: list[Layer], kept: Remembered) -> int:
+    """The slab whose output is kept: the pooling for codes; for a map, what entered the stage or its features."""
     if kept.kind == "codes":
         return _first(slabs, "pooling", kept.stage)
-    if isinstance(model.decoders[str(kept.stage)], UpConcat):
-        return _first(slabs, "pooling", kept.stage) - 1
-    return _first(slabs, "convolution", kept.stage) - 1
+    first = _first(slabs, "convolution", kept.stage)
+    if "entering" in model.decoders[str(kept.stage)].remembers:
+        return first - 1
+    return first + sum((layer.kind, layer.stage) == ("convolution", kept.stage) for layer in slabs) - 1
 
 
 def _first(slabs: list[Layer], kind: str, stage: int) -> int:
@@ -236,8 +224,7 @@ def _heading(axes: Axes, model, slabs: list[Layer], remembered: list[Remembered]
     axes.text(0.15, top - 0.05, title, va="top", size=12, weight="bold")
 
     names = {"convolution": "convolution", "pooling": "max pooling", "classifier": "classifier"}
-    for decoder in model.decoders.values():
-        names["upsampling"] = UPSAMPLING[type(decoder).__name__]
+    names["upsampling"] = ", ".join(dict.fromkeys(decoder.label for decoder in model.decoders.values()))
     handles = [Patch(color=_COLOURS[kind], label=names[kind]) for kind in dict.fromkeys(layer.kind for layer in slabs)]
     for kind in dict.fromkeys(kept.kind for kept in remembered):
         colour, label = _LINES[kind]

@@ -18,31 +18,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnet_lab._support.errors import InvalidInput
-from segnet_lab.models.decoders import (
-    Bilinear,
-    Deconvolve,
-    FixedIndices,
-    Memory,
-    Replicate,
-    Stage,
-    Unpool,
-    UnpoolAdd,
-    UnpoolSingleChannel,
-    UpConcat,
-)
+from segnet_lab.models.decoders import Decoder, Memory, Stage
 from segnet_lab.models.inputs import LRN, ImageNet
+from segnet_lab.models.network import EncoderDecoder
 from segnet_lab.pooling import packed_bytes, pooled_size, relu_max_pool_2x2
 
 BAND = 2**18  # elements of a band: it fits in a core's cache
 ALL = 2**62  # rows
 
-REMEMBER_CODES = (Unpool, UnpoolAdd, UnpoolSingleChannel)
-REMEMBER_ENTERING = (UnpoolAdd, Deconvolve)  # and add it in the end
-DOUBLE_ROWS = (*REMEMBER_CODES, FixedIndices, Replicate, UpConcat)  # `upsample` makes two rows of one, by itself
 ROW_BY_ROW = (nn.Identity, LRN, ImageNet)  # input transforms; LCN looks at the whole image
 
 
-def logits_by_rows(network: nn.Module, image: Tensor) -> Iterator[Tensor]:
+def logits_by_rows(network: EncoderDecoder, image: Tensor) -> Iterator[Tensor]:
     """Bands (1, K, n, W) of the logits of one image, top to bottom.
 
     Parameters
@@ -57,14 +44,22 @@ def logits_by_rows(network: nn.Module, image: Tensor) -> Iterator[Tensor]:
     yield from _run(list(_decoder(network, smallest.shape, kept)), [smallest])
 
 
-def check_decoders(network: nn.Module) -> None:
-    """Raise ValueError for a decoder of another class: it may look at rows that are not there yet."""
+def check_decoders(network: EncoderDecoder) -> None:
+    """Raise ValueError for a decoder that does not work on rows; each says so itself, see `Decoder.low_memory`."""
     for number, decoder in network.decoders.items():
-        if type(decoder) not in (*DOUBLE_ROWS, Deconvolve, Bilinear):
+        at = f"decoder {number}, a {type(decoder).__name__}, "
+        if decoder.low_memory == "refused":
+            raise InvalidInput(f"{at}does not work on a few rows at a time: use low_memory=False")
+        if decoder.low_memory == "rows" and "codes" in decoder.remembers and _neighbours(decoder):
             raise InvalidInput(
-                f"low_memory=True does not know how decoder {number}, a {type(decoder).__name__}, works on rows: "
-                "use low_memory=False, or teach segnet_lab.inference.by_rows"
+                f"{at}looks at neighbouring rows, whose codes a band of rows does not have: use low_memory=False"
             )
+
+
+def _neighbours(decoder: Decoder) -> int:
+    """How many rows from below, above or under a row, the upsampled rows of its window depend on."""
+    low, high = decoder.rows_below(0, decoder.factor - 1)
+    return max(-low, high)
 
 
 class Layer:
@@ -137,25 +132,38 @@ def _run(layers: list[Layer], bands: list[Tensor]) -> Iterator[Tensor]:
 
 
 class Kept:
-    """What a decoder asked its stage to remember, filled from top to bottom."""
+    """What a decoder asked its stage to remember, filled from top to bottom.
 
-    def __init__(self, decoder: nn.Module | None, size: tuple[int, int]):
+    Parameters
+    ----------
+    decoder : Decoder, optional
+        None for a stage without one, of which nothing is kept.
+    size : (H, W)
+        Of the map that entered the stage.
+    """
+
+    def __init__(self, decoder: Decoder | None, size: tuple[int, int]) -> None:
         self.decoder, self.size = decoder, size
-        self.codes = self.map = None
-        self.row = 0
+        self.codes: Tensor | None = None
+        self.map: Tensor | None = None
+
+    def keeps(self, what: str) -> bool:
+        """Whether its decoder remembers that: "codes", "entering" or "features"."""
+        return self.decoder is not None and what in self.decoder.remembers
 
     def keep_map(self, rows: Tensor, first: int) -> Tensor:
+        """Remember these rows of the entering map or of the features, and hand them on."""
         reduced = self.decoder.remember(Stage(self.size, entering=rows, features=rows, codes=None)).map
-        if reduced is not None:
-            if self.map is None:
-                whole = reduced.new_empty(1, *self.size, reduced.shape[1])
-                self.map = whole.permute(0, 3, 1, 2)
-            self.map[:, :, first : first + rows.shape[2]] = reduced
+        if self.map is None:
+            whole = reduced.new_empty(1, *self.size, reduced.shape[1])
+            self.map = whole.permute(0, 3, 1, 2)
+        self.map[:, :, first : first + rows.shape[2]] = reduced
         return rows
 
     def pool(self, rows: Tensor, first: int) -> Tensor:
+        """Pool these rows, and remember their codes if the decoder wants them."""
         values, codes = relu_max_pool_2x2(rows)
-        if type(self.decoder) in REMEMBER_CODES:
+        if self.keeps("codes"):
             _, channels, _, width = values.shape
             if self.codes is None:
                 self.codes = codes.new_empty(packed_bytes(channels * width * pooled_size(self.size)[0]))
@@ -163,47 +171,53 @@ class Kept:
             self.codes[start : start + len(codes)] = codes
         return values
 
-    def upsample(self, rows: Tensor, first: int) -> Tensor:
+    def upsample(self, window: Tensor, first: int) -> Tensor:
+        """What the decoder makes of rows first, first + 1, ...; `window` holds their neighbours, too."""
+        beside, factor = _neighbours(self.decoder), self.decoder.factor
+        top, made = (first - beside) * factor, window.shape[2] * factor  # of all rows in the window
+        rows = min(made - 2 * beside * factor, self.size[0] - first * factor)  # are wanted of them
+        height = made if beside else rows  # neighbours may lie beyond the map
+        memory = Memory((height, self.size[1]), self._codes_of(window, first), self._map_rows(top, height))
+        return self.decoder.upsample(window, memory)[:, :, beside * factor : beside * factor + rows]
+
+    def upsample_whole(self, rows: Tensor, first: int) -> Tensor:
+        """What the decoder makes of all rows at once."""
+        return self.decoder.upsample(rows, Memory(self.size, self.codes, self.map))
+
+    def combine(self, rows: Tensor, first: int) -> Tensor:
+        """What the decoder does with filtered rows in the end."""
+        height = rows.shape[2]
+        return self.decoder.combine(rows, Memory((height, self.size[1]), map=self._map_rows(first, height)))
+
+    def _codes_of(self, rows: Tensor, first: int) -> Tensor | None:
+        if self.codes is None:
+            return None
         _, channels, height, width = rows.shape
-        codes = self.codes
-        if codes is not None:
-            start = first * width * channels // 4
-            codes = codes[start : start + packed_bytes(height * width * channels)]
-        height = min(2 * height, self.size[0] - 2 * first)
-        part = None if self.map is None else self.map[:, :, 2 * first : 2 * first + height]
-        return self.decoder.upsample(rows, Memory((height, self.size[1]), codes, part))
+        start = first * width * channels // 4
+        return self.codes[start : start + packed_bytes(height * width * channels)]
 
-    def deconvolve(self, window: Tensor, first: int) -> Tensor:
-        deconv, halo = self.decoder.deconv, self.deconvolution_halo
-        window = window.to(deconv.weight.dtype)
-        x = F.conv_transpose2d(window, deconv.weight, stride=deconv.factor, padding=(0, deconv.padding))
-        height = min((window.shape[2] - 2 * halo) * deconv.factor, self.size[0] - first * deconv.factor)
-        start = halo * deconv.factor + deconv.padding
-        return x[:, :, start : start + height, : self.size[1]]
-
-    @property
-    def deconvolution_halo(self) -> int:
-        deconv = self.decoder.deconv
-        return -(-(deconv.padding + deconv.factor - 1) // deconv.factor)
-
-    def whole(self, rows: Tensor, first: int) -> Tensor:
-        return self.decoder(rows, Memory(self.size))
-
-    def add(self, rows: Tensor, first: int) -> Tensor:
-        return rows + self.map[:, :, first : first + rows.shape[2]]
+    def _map_rows(self, first: int, height: int) -> Tensor | None:
+        """Rows first .. first + height - 1 of the map that was kept, zeros beyond it."""
+        if self.map is None:
+            return None
+        inside = self.map[:, :, max(first, 0) : first + height]
+        if inside.shape[2] == height:
+            return inside
+        above = max(-first, 0)
+        return F.pad(inside, (0, 0, above, height - inside.shape[2] - above))
 
 
-def _encoder(network: nn.Module, size: tuple[int, int], kept: dict[str, Kept]) -> Iterator[Layer]:
+def _encoder(network: EncoderDecoder, size: tuple[int, int], kept: dict[str, Kept]) -> Iterator[Layer]:
     step = 0 if type(network.normalise) in ROW_BY_ROW else ALL
     yield Layer(lambda rows, first: network.normalise(rows), step=step)
+    decoders = dict(network.decoders.items())
     for number, stage in enumerate(network.stages, 1):
-        decoder = dict(network.decoders).get(str(number))
-        keeps = kept[str(number)] = Kept(decoder, size)
-        if type(decoder) in REMEMBER_ENTERING and number > 1:
+        keeps = kept[str(number)] = Kept(decoders.get(str(number)), size)
+        if keeps.keeps("entering") and number > 1:
             yield Layer(keeps.keep_map)
         for layer in stage.convs:
             yield _convolution(layer, size)
-        if type(decoder) is UpConcat:
+        if keeps.keeps("features"):
             yield Layer(keeps.keep_map)
         if stage.pool == "2x2":
             yield Layer(keeps.pool, step=_step(size[1], layer.conv.out_channels))
@@ -214,7 +228,7 @@ def _encoder(network: nn.Module, size: tuple[int, int], kept: dict[str, Kept]) -
             yield Layer(lambda rows, first: rows.relu())
 
 
-def _decoder(network: nn.Module, shape: torch.Size, kept: dict[str, Kept]) -> Iterator[Layer]:
+def _decoder(network: EncoderDecoder, shape: torch.Size, kept: dict[str, Kept]) -> Iterator[Layer]:
     _, channels, *size = shape
     for layer in network.neck:
         if not isinstance(layer, nn.Dropout):
@@ -222,16 +236,13 @@ def _decoder(network: nn.Module, shape: torch.Size, kept: dict[str, Kept]) -> It
     for number, decoder in network.decoders.items():
         keeps = kept.pop(number)
         size = keeps.size
-        if type(decoder) is Bilinear:
-            yield Layer(keeps.whole, step=ALL)
-        elif type(decoder) is Deconvolve:
-            yield Layer(keeps.deconvolve, keeps.deconvolution_halo, _step(size[1], channels) // decoder.deconv.factor)
+        if decoder.low_memory == "whole map":
+            yield Layer(keeps.upsample_whole, step=ALL)
         else:
-            yield Layer(keeps.upsample, step=_step(size[1], channels) // 2)
-        for layer in getattr(decoder, "convs", ()):
+            yield Layer(keeps.upsample, _neighbours(decoder), _step(size[1], channels) // decoder.factor)
+        for layer in decoder.convs:
             yield _convolution(layer, size)
-        if type(decoder) in REMEMBER_ENTERING and keeps.map is not None:
-            yield Layer(keeps.add)
+        yield Layer(keeps.combine)
         channels = decoder.outputs
     if not isinstance(network.classifier, nn.Identity):
         yield _convolution(network.classifier, size)

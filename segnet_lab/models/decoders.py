@@ -1,24 +1,36 @@
 """The ways of decoding: one short class each. What differs between them is what you see.
 
-A decoder belongs to one encoder stage. It takes the map from below and rebuilds the map that *entered*
-that stage: same size, same channels (Section 3). For that it may ask the encoder to remember something:
+A decoder belongs to one encoder stage. It takes the feature map from below and rebuilds the map that *entered*
+that stage: same size, same channels (Section 3). Every class says all of itself, and whoever streams, measures or
+draws a network asks it:
 
-    remember(stage)        called while encoding: keep what will be needed, and nothing else
-    forward(x, memory)     called while decoding
+    label                   what it does, in a few words
+    remembers               what it asks the encoder to keep: "codes", the "entering" map, the "features"
+    upsample(x, memory)     the map from below at the size of the entering map
+    rows_below(low, high)   which rows from below the upsampled rows low..high are made of
+    low_memory              whether `upsample` works on a few rows at a time
 
-Everything else that the stage made is forgotten, so a decoder's `remember` *is* its memory.
+Everything else that the stage made is forgotten, so what a decoder `remembers` *is* its memory. Behind the
+upsampling stand trainable filters (`convs`), and `combine` for what is done in the end. To add a decoder of your
+own, see `segnet_lab.register_model`.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segnet_lab._support.errors import InvalidInput
+from segnet_lab.models.declarations import check_declarations
 from segnet_lab.models.layers import ConvBN, Deconvolution, score
 from segnet_lab.models.recompute import Maker, backward_may_follow, how
 from segnet_lab.pooling import max_unpool_2x2, packed_bytes
+
+Remembers = tuple[Literal["codes", "entering", "features"], ...]
+LowMemory = Literal["rows", "whole map", "refused"]
 
 
 class Stage(NamedTuple):
@@ -38,6 +50,16 @@ class Memory(NamedTuple):
     map: Tensor | None = None
 
 
+def needed(kept: Tensor | None) -> Tensor:
+    """The codes or the map without which a decoder cannot work; ValueError where its stage had none to keep."""
+    if kept is None:
+        raise InvalidInput(
+            "this decoder needs codes or a map that its encoder stage does not have: "
+            "a stage has codes if it pools 2x2, and an entering map unless it is the first"
+        )
+    return kept
+
+
 @dataclass(frozen=True)
 class Ports:
     """Where a decoder is plugged in."""
@@ -53,54 +75,123 @@ class Ports:
     bias: bool
     small_scores: bool  # see layers.score
 
-    def convs(self, inputs: int, **options) -> nn.Sequential:
+    def convs(self, inputs: int, groups: int = 1) -> nn.Sequential:
         """The decoder's trainable filter bank, which makes a sparse or blocky map dense."""
-        layers = []
+        layers = nn.Sequential()
         for outputs in self.widths:
-            layers.append(ConvBN(inputs, outputs, self.kernel, relu=self.relu, bias=self.bias, **options))
+            layers.append(ConvBN(inputs, outputs, self.kernel, relu=self.relu, bias=self.bias, groups=groups))
             inputs = outputs
-        return nn.Sequential(*layers)
+        return layers
 
 
-class Decoder(nn.Module):
-    """Remembers nothing but the size, and has a trainable filter bank."""
+class Decoder(nn.Module, ABC):
+    """One way of decoding: upsample, filter, combine. A subclass says the five things that the module's page lists.
 
-    def __init__(self, ports: Ports):
+    A class with an `upsample` of its own says all five itself; one that only changes filters or `combine` inherits
+    the rest.
+
+    Parameters
+    ----------
+    ports : Ports
+        Where it is plugged in.
+    convs : nn.Sequential of ConvBN, optional
+        Filters behind the upsampling. By default a bank of `ports.widths`; an empty one for a decoder without.
+
+    Attributes
+    ----------
+    label : str
+        What it does, in a few words: "bilinear interpolation".
+    remembers : tuple of str
+        "codes" (pooling codes), "entering" (the map that entered the stage), "features" (the stage's last map before
+        ReLU and pooling); at most one map. Empty if it remembers nothing.
+    low_memory : "rows" | "whole map" | "refused"
+        What it does under `optimize(low_memory=True)`. "rows": `upsample` gives the same rows from a part of the map,
+        if it gets the neighbours that `rows_below` names, and zeros beyond the map. "whole map": all rows are there
+        before it begins. "refused": not at all.
+
+    Raises
+    ------
+    ValueError
+        When the class is made: something of it is not said, or cannot be.
+    """
+
+    label: str
+    remembers: Remembers
+    low_memory: LowMemory
+
+    def __init__(self, ports: Ports, convs: nn.Sequential | None = None) -> None:
         super().__init__()
-        self.convs = ports.convs(ports.below)
-        self.outputs = ports.widths[-1]
+        self.factor = ports.factor
+        self.convs = ports.convs(ports.below) if convs is None else convs
+        self.outputs = ports.below
+        for layer in self.convs:
+            if not isinstance(layer, ConvBN):
+                raise InvalidInput(f"{type(self).__name__}.convs holds a {type(layer).__name__}: make it of ConvBN")
+            self.outputs = layer.conv.out_channels
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        check_declarations(cls)
+
+    @abstractmethod
+    def upsample(self, x: Tensor, memory: Memory) -> Tensor:
+        """The map from below, (B, C, h, w), at `memory.size`: (B, C', H, W)."""
+
+    @abstractmethod
+    def rows_below(self, low: int, high: int) -> tuple[int, int]:
+        """First and last row from below that rows low..high of the upsampled map depend on, the frame ignored."""
+
+    def reduced(self, kept: Tensor) -> Tensor:
+        """What is remembered of the map: all of it, unless a decoder compresses it first."""
+        return kept
+
+    def combine(self, x: Tensor, memory: Memory) -> Tensor:
+        """What is done with the filtered map in the end, row by row; nothing, unless a decoder adds its map."""
+        return x
 
     def remember(self, stage: Stage) -> Memory:
-        return Memory(stage.size)
-
-    def upsample(self, x: Tensor, memory: Memory) -> Tensor:
-        raise NotImplementedError
+        """Called while encoding: keep what `remembers` names, and nothing else."""
+        kept = None
+        if "entering" in self.remembers:
+            kept = stage.entering
+        elif "features" in self.remembers:
+            kept = stage.features
+        return Memory(
+            stage.size,
+            codes=stage.codes if "codes" in self.remembers else None,
+            map=None if kept is None else self.reduced(kept),
+        )
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
-        return self.convs(self.upsample(x, memory))
+        """Called while decoding."""
+        return self.combine(self.convs(self.upsample(x, memory)), memory)
 
 
 class Unpool(Decoder):
     """SegNet: every value goes back to where the maximum was; the filters make the sparse map dense."""
 
-    def remember(self, stage):
-        return Memory(stage.size, codes=stage.codes)
+    label = "unpooling by codes"
+    remembers = ("codes",)
+    low_memory = "rows"
 
-    def upsample(self, x, memory):
-        return max_unpool_2x2(x, memory.codes, memory.size)
-
-    def forward(self, x, memory):
-        sparse = self.upsample(x, memory)
+    def upsample(self, x: Tensor, memory: Memory) -> Tensor:
+        """A sparse map: every value in the corner that its code names, zeros elsewhere."""
+        codes = needed(memory.codes)
+        sparse = max_unpool_2x2(x, codes, memory.size)
         if backward_may_follow():
             below = how(x)
-            Maker(lambda: self.upsample(below(), memory)).makes(sparse)  # three quarters of it are zero
-        return self.convs(sparse)
+            Maker(lambda: max_unpool_2x2(below(), codes, memory.size)).makes(sparse)  # three quarters of it are zero
+        return sparse
+
+    def rows_below(self, low: int, high: int) -> tuple[int, int]:
+        """The windows that they lie in."""
+        return low // 2, high // 2
 
 
 class UnpoolSingleChannel(Unpool):
     """As SegNet, but every filter sees only its own map: 64 times fewer weights."""
 
-    def __init__(self, ports):
+    def __init__(self, ports: Ports) -> None:
         super().__init__(ports)
         self.convs = ports.convs(ports.below, groups=ports.below)
 
@@ -108,38 +199,64 @@ class UnpoolSingleChannel(Unpool):
 class UnpoolAdd(Unpool):
     """SegNet-Basic-EncoderAddition: as SegNet, then the map that entered the encoder stage is added."""
 
-    def remember(self, stage):
-        return Memory(stage.size, codes=stage.codes, map=stage.entering)
+    remembers = ("codes", "entering")
 
-    def forward(self, x, memory):
-        x = super().forward(x, memory)
+    def combine(self, x: Tensor, memory: Memory) -> Tensor:
+        """Add the map that entered the stage; the first stage has none."""
         return x if memory.map is None else x + memory.map
 
 
 class FixedIndices(Decoder):
     """Every value goes to the top-left corner: sparse as in SegNet, but the place says nothing."""
 
-    def upsample(self, x, memory):
+    label = "unpooling to the top-left"
+    remembers = ()
+    low_memory = "rows"
+
+    def upsample(self, x: Tensor, memory: Memory) -> Tensor:
+        """A sparse map: every value in the top-left corner, zeros elsewhere."""
         top_left = torch.zeros(packed_bytes(x.numel()), dtype=torch.uint8, device=x.device)
         return max_unpool_2x2(x, top_left, memory.size)
+
+    def rows_below(self, low: int, high: int) -> tuple[int, int]:
+        """The windows that they lie in; odd rows hold nothing."""
+        return -(-low // 2), high // 2
 
 
 class Replicate(Decoder):
     """Every value fills its whole window."""
 
-    def upsample(self, x, memory):
+    label = "replication"
+    remembers = ()
+    low_memory = "rows"
+
+    def upsample(self, x: Tensor, memory: Memory) -> Tensor:
+        """Every value four times."""
         return F.interpolate(x, scale_factor=2.0)[..., : memory.size[0], : memory.size[1]]
+
+    def rows_below(self, low: int, high: int) -> tuple[int, int]:
+        """The windows that they lie in."""
+        return low // 2, high // 2
 
 
 class Bilinear(Decoder):
     """Fixed bilinear interpolation; nothing is learnt."""
 
-    def __init__(self, ports):
-        nn.Module.__init__(self)
-        self.outputs = ports.below
+    label = "bilinear interpolation"
+    remembers = ()
+    low_memory = "whole map"  # an odd size is no exact multiple, so a row's weights depend on all of them
 
-    def forward(self, x, memory):
+    def __init__(self, ports: Ports) -> None:
+        super().__init__(ports, convs=nn.Sequential())
+
+    def upsample(self, x: Tensor, memory: Memory) -> Tensor:
+        """Weighted means of the four values around."""
         return F.interpolate(x, size=memory.size, mode="bilinear", align_corners=False)
+
+    def rows_below(self, low: int, high: int) -> tuple[int, int]:
+        """Row y lies at (y + 1/2) / factor - 1/2, between two rows."""
+        first, last = ((2 * row + 1 - self.factor) // (2 * self.factor) for row in (low, high))
+        return first, last + 1
 
 
 class Deconvolve(Decoder):
@@ -147,6 +264,7 @@ class Deconvolve(Decoder):
 
     Parameters
     ----------
+    ports : Ports
     kernel : int
         8 in Section 3.1.
     add : bool
@@ -157,35 +275,56 @@ class Deconvolve(Decoder):
         False keeps the bilinear filters fixed.
     """
 
-    def __init__(self, ports, *, kernel: int = 8, add: bool = True, reduce: bool = True, learnt: bool = True):
-        nn.Module.__init__(self)
+    label = "deconvolution"
+    remembers = ("entering",)
+    low_memory = "rows"
+
+    def __init__(
+        self, ports: Ports, *, kernel: int = 8, add: bool = True, reduce: bool = True, learnt: bool = True
+    ) -> None:
+        super().__init__(ports, convs=nn.Sequential())
         self.deconv = Deconvolution(ports.below, ports.factor, kernel, learnt)
-        self.outputs = ports.below
-        self.add = add and ports.entering > 0
-        self.reduce = nn.Identity()
-        if self.add and reduce:
+        self.reduce: nn.Module = nn.Identity()
+        if not (add and ports.entering):
+            self.remembers = ()
+        elif reduce:
             self.reduce = score(ports.entering, ports.classes, small=ports.small_scores)
 
-    def remember(self, stage):
-        return Memory(stage.size, map=self.reduce(stage.entering) if self.add else None)
+    def reduced(self, kept: Tensor) -> Tensor:
+        """The entering map in as many channels as there are classes."""
+        return self.reduce(kept)
 
-    def forward(self, x, memory):
-        x = self.deconv(x, memory.size)
+    def upsample(self, x: Tensor, memory: Memory) -> Tensor:
+        """Transposed convolution, cut to the size."""
+        return self.deconv(x, memory.size)
+
+    def rows_below(self, low: int, high: int) -> tuple[int, int]:
+        """Row i spreads over i * factor - padding + 0..kernel - 1."""
+        kernel, padding = self.deconv.weight.shape[-1], self.deconv.padding
+        return -((kernel - 1 - padding - low) // self.factor), (high + padding) // self.factor
+
+    def combine(self, x: Tensor, memory: Memory) -> Tensor:
+        """Add the map that entered the stage, if one was kept."""
         return x if memory.map is None else x + memory.map
 
 
 class UpConcat(Decoder):
     """U-Net: deconvolve, put the encoder's whole map beside it, convolve both."""
 
-    def __init__(self, ports):
-        nn.Module.__init__(self)
-        self.deconv = nn.ConvTranspose2d(ports.below, ports.below, 2, stride=2)
-        self.convs = ports.convs(ports.below + ports.features)
-        self.outputs = ports.widths[-1]
+    label = "deconvolution"
+    remembers = ("features",)  # before their ReLU, which costs nothing to repeat
+    low_memory = "rows"
 
-    def remember(self, stage):
-        return Memory(stage.size, map=stage.features)  # before its ReLU, which costs nothing to repeat
+    def __init__(self, ports: Ports) -> None:
+        deconv = nn.ConvTranspose2d(ports.below, ports.below, 2, stride=2)
+        super().__init__(ports, ports.convs(ports.below + ports.features))
+        self.deconv = deconv
 
-    def upsample(self, x, memory):
+    def upsample(self, x: Tensor, memory: Memory) -> Tensor:
+        """Transposed convolution, then the encoder's map beside it."""
         h, w = memory.size
-        return torch.cat([self.deconv(x)[..., :h, :w], memory.map.relu()], dim=1)
+        return torch.cat([self.deconv(x)[..., :h, :w], needed(memory.map).relu()], dim=1)
+
+    def rows_below(self, low: int, high: int) -> tuple[int, int]:
+        """The windows that they lie in."""
+        return low // 2, high // 2

@@ -1,7 +1,6 @@
 """What one pixel of a map can see of the image: by arithmetic, and measured with gradients."""
 
 from collections.abc import Callable, Iterator
-from functools import singledispatch
 from typing import NamedTuple
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab._support.modes import evaluating
 from segnet_lab.models import EncoderDecoder
-from segnet_lab.models.decoders import Bilinear, Decoder, Deconvolve, FixedIndices
+from segnet_lab.models.decoders import Decoder
 from segnet_lab.models.wrapped import unwrap
 from segnet_lab.probe.tracing import _batch, _check_pixel, _record
 
@@ -175,7 +174,7 @@ def _path(model: EncoderDecoder) -> Iterator[_Step]:
     if len(model.neck):
         yield _Step("neck", stride, _around(model.neck))
     for number, decoder in model.decoders.items():
-        yield _Step(f"decoder{number}", entering[number], _below(decoder, stride // entering[number]))
+        yield _Step(f"decoder{number}", entering[number], _below(decoder))
         stride = entering[number]
     yield _Step("logits", stride, _around(model.classifier))
 
@@ -196,37 +195,16 @@ def _rows_seen(steps: list[_Step], row: int) -> tuple[int, int]:
     return low, high
 
 
-def _around(layers: nn.Module) -> Callable:
+def _around(layers: nn.Module) -> Callable[[int, int], tuple[int, int]]:
+    """What a chain of convolutions needs: as many rows above and below as their filters reach."""
     convs = [layer for layer in layers.modules() if isinstance(layer, nn.Conv2d)]
     radius = sum(conv.dilation[0] * (conv.kernel_size[0] // 2) for conv in convs)
     return lambda low, high: (low - radius, high + radius)
 
 
-def _below(decoder: Decoder, factor: int) -> Callable:
-    around = _around(decoder.convs) if hasattr(decoder, "convs") else lambda low, high: (low, high)
-    return lambda low, high: _upsampled_from(decoder, *around(low, high), factor)
-
-
-@singledispatch
-def _upsampled_from(decoder: Decoder, low: int, high: int, factor: int) -> tuple[int, int]:
-    """Rows of the map from below that rows low..high of the upsampled map are made of: the windows they lie in."""
-    return low // factor, high // factor
-
-
-@_upsampled_from.register
-def _(decoder: FixedIndices, low, high, factor):  # odd rows hold nothing
-    return -(-low // factor), high // factor
-
-
-@_upsampled_from.register
-def _(decoder: Bilinear, low, high, factor):  # row y lies at (y + 1/2) / factor - 1/2, between two rows
-    return (2 * low + 1 - factor) // (2 * factor), (2 * high + 1 - factor) // (2 * factor) + 1
-
-
-@_upsampled_from.register
-def _(decoder: Deconvolve, low, high, factor):  # row i spreads over i * factor - padding + 0..kernel - 1
-    kernel, padding = decoder.deconv.weight.shape[-1], decoder.deconv.padding
-    return -((kernel - 1 - padding - low) // factor), (high + padding) // factor
+def _below(decoder: Decoder) -> Callable[[int, int], tuple[int, int]]:
+    filtered = _around(decoder.convs)
+    return lambda low, high: decoder.rows_below(*filtered(low, high))
 
 
 def _noise(size: int, period: int) -> Tensor:

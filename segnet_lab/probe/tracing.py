@@ -9,7 +9,6 @@ from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab._support.modes import evaluating
 from segnet_lab.data.images import read_image
 from segnet_lab.models import EncoderDecoder
-from segnet_lab.models.decoders import Decoder, Deconvolve
 from segnet_lab.models.wrapped import unwrap
 from segnet_lab.pooling import CORNERS, unpack
 
@@ -69,6 +68,7 @@ class WindowStep(NamedTuple):
 
     @property
     def corner_name(self) -> str | None:
+        """The corner in words; None where the stage does not pool 2x2."""
         return None if self.corner is None else CORNERS[self.corner]
 
 
@@ -196,16 +196,8 @@ def _record(model: EncoderDecoder, batch: Tensor) -> Trace:
         encoders.append(Encoded(number, entering, features.relu(), pooled, codes, corners))
     for number, decoder in model.decoders.items():
         (below, memory), dense = seen[decoder]
-        decoders.append(Decoded(int(number), below, _upsample(decoder, below, memory, dense), dense))
+        decoders.append(Decoded(int(number), below, decoder.upsample(below, memory), dense))
     return Trace(batch, tuple(encoders), tuple(decoders), logits, logits[0].argmax(0))
-
-
-def _upsample(decoder: Decoder, below: Tensor, memory, dense: Tensor) -> Tensor:
-    if type(decoder).upsample is not Decoder.upsample:
-        return decoder.upsample(below, memory)
-    if isinstance(decoder, Deconvolve):
-        return decoder.deconv(below, memory.size)
-    return dense
 
 
 def _batch(model: EncoderDecoder, image) -> Tensor:

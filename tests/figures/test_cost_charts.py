@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segnet_lab import create_model
 from segnet_lab.figures import charts, class_charts, cost_charts, crf, training_charts
 
 
@@ -102,29 +101,6 @@ def test_remembered_writes_nothing_where_nothing_is_kept():
     assert texts(axes) == [" 1.32", " nothing", " 42.3", " nothing"]
     lengths = [bar.get_x() + bar.get_width() for bar in axes.patches]
     np.testing.assert_allclose(lengths, [1.32, 1, 42.3, 1])  # the axis begins at 1
-
-
-def test_alive_is_input_output_and_what_still_waits():
-    table = cost_charts.alive(create_model("segnet_basic"), 8, 8)
-    assert table["place"].tolist() == [
-        *(f"stages.{n}" for n in range(4)), *(f"decoders.{n}" for n in (4, 3, 2, 1)), "classifier",
-    ]  # fmt: skip
-    codes = [64 * n * n // 4 for n in (4, 2, 1, 1)]  # bytes: maps of 8, 4, 2, 1 pixels, pooled; 2 bits a window
-    assert (1e6 * table["remembered"]).round().tolist() == [
-        0, codes[0], sum(codes[:2]), sum(codes[:3]),
-        sum(codes), sum(codes[:3]), sum(codes[:2]), codes[0], 0,
-    ]  # fmt: skip
-    maps = (1e6 * table["maps"]).round()
-    assert maps[0] == 4 * 8 * 8 * (3 + 64)
-    assert maps[8] == 4 * 8 * 8 * (64 + 11)
-
-
-def test_alive_counts_reduced_maps_while_the_encoder_runs():
-    table = cost_charts.alive(create_model("fcn_basic"), 16, 16).set_index("place")
-    kept = [4 * 11 * n * n for n in (8, 4, 2)]  # reduced maps that entered stages 2, 3 and 4
-    remembered = (1e6 * table["remembered"]).round()
-    assert remembered[["reduce.2", "reduce.3", "stages.2"]].tolist() == [0, kept[0], kept[0]]
-    assert remembered[["neck", "decoders.2", "decoders.1"]].tolist() == [sum(kept), kept[0], 0]
 
 
 def test_alive_while_running_stacks_maps_on_what_is_remembered():

@@ -10,7 +10,6 @@ import segnet_lab as sl
 from segnet_lab import create_model, list_models
 from segnet_lab.inference import by_rows
 from segnet_lab.inference.fast import OptimizedNetwork, _exact_layers, optimize
-from segnet_lab.models import decoders
 
 EVERY_NETWORK = pytest.mark.parametrize("name", list_models())
 LOW_MEMORY = pytest.mark.parametrize("low_memory", [False, True])
@@ -169,18 +168,6 @@ def test_refuses_what_it_cannot_do_right():
         optimize(network("segnet_basic")).train()
     with pytest.raises(ValueError, match=r"expected float images \(B, 3, H, W\)"):
         optimize(network("segnet_basic"))(torch.zeros(3, 8, 8))
-
-
-def test_an_unknown_decoder_is_refused_by_rows_only():
-    class Shifted(decoders.Unpool):
-        def upsample(self, x, memory):
-            return super().upsample(x, memory).roll(1, dims=2)
-
-    model, x = network("segnet_basic"), image(33, 40)
-    model.decoders["2"].__class__ = Shifted
-    torch.testing.assert_close(optimize(model, "float32")(x), model(x), rtol=1e-3, atol=1e-4)
-    with pytest.raises(ValueError, match="decoder 2, a Shifted"):
-        optimize(model, low_memory=True)
 
 
 def test_evaluation_mode_is_all_it_knows():
