@@ -17,6 +17,7 @@ _FROM = {  # name -> the module that it is in
     "SegNetLabError": "_support.errors",
     "create_model": "models.create",
     "list_models": "models.create",
+    "register_model": "models.create",
     "list_weights": "models.from_runs",
     "load_run": "models.from_runs",
     "start_from": "models.start",

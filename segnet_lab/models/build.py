@@ -5,7 +5,7 @@ import math
 from torch import nn
 
 from segnet_lab._support.errors import InvalidInput, unknown
-from segnet_lab.models.decoders import Ports
+from segnet_lab.models.decoders import Decoder, Ports
 from segnet_lab.models.inputs import INPUT_TRANSFORMS
 from segnet_lab.models.layers import ConvBN, score
 from segnet_lab.models.network import Config, EncoderDecoder, EncoderStage
@@ -15,25 +15,34 @@ from segnet_lab.models.variants import NETWORKS, Network
 def find_network(name: str) -> Network:
     """The row of that name; ValueError, with the names there are, if there is none."""
     if name not in NETWORKS:
-        raise InvalidInput(unknown("model", name, NETWORKS))
+        raise InvalidInput(
+            f"{unknown('model', name, NETWORKS)}. If it is a network of your own, register it first: "
+            "segnet_lab.register_model"
+        )
     return NETWORKS[name]
 
 
-def build(config: Config) -> EncoderDecoder:
+def build(config: Config, row: Network | None = None) -> EncoderDecoder:
     """The network that a configuration describes, with freshly drawn weights.
+
+    Parameters
+    ----------
+    config : Config
+    row : Network, optional
+        The default is the row of the name in the configuration.
 
     Raises
     ------
     ValueError
         No network of that name, or a number out of range.
     """
-    row = find_network(config.name)
+    row = find_network(config.name) if row is None else row
     _check(config)
 
     def scaled(channels: int) -> int:
         return max(1, round(channels * config.width))
 
-    stages, channels, entering = [], 3, {}
+    stages, entering, channels = [], {}, 3
     for number, block in enumerate(row.encoder, 1):
         entering[number] = channels if number > 1 else 0
         convs = []
@@ -42,15 +51,14 @@ def build(config: Config) -> EncoderDecoder:
             channels = scaled(outputs)
         convs[-1].relu = False  # it follows the pooling
         stages.append(EncoderStage(convs, block.pool))
-    features = [stage.convs[-1].conv.out_channels for stage in stages]
 
     neck = nn.Sequential()
-    for number, filter in enumerate(row.neck, 6):  # VGG counts its fully connected layers from six
-        layer = ConvBN(channels, scaled(filter.channels), filter.kernel, dilation=filter.dilation, bias=row.conv_bias)
-        neck.append(layer)
+    for number, filters in enumerate(row.neck, 6):  # VGG counts its fully connected layers from six
+        outputs = scaled(filters.channels)
+        neck.append(ConvBN(channels, outputs, filters.kernel, dilation=filters.dilation, bias=row.conv_bias))
         if f"fc{number}" in row.dropout_at:
             neck.append(nn.Dropout(config.dropout))
-        channels = scaled(filter.channels)
+        channels = outputs
     if row.score_first:
         neck.append(score(channels, config.num_classes, small=row.small_scores))
         channels = config.num_classes
@@ -61,7 +69,7 @@ def build(config: Config) -> EncoderDecoder:
         ports = Ports(
             below=channels,
             entering=entering[number],
-            features=features[number - 1],
+            features=scaled(row.encoder[number - 1].channels[-1]),
             factor=2**halvings,
             widths=tuple(scaled(w) for w in widths),
             classes=config.num_classes,
@@ -70,10 +78,15 @@ def build(config: Config) -> EncoderDecoder:
             bias=row.conv_bias,
             small_scores=row.small_scores,
         )
-        decoders[number] = row.special_decoders.get(number, row.decoder)(ports)
+        decoder = row.decoder_of(number)(ports)
+        if not isinstance(decoder, Decoder):
+            raise InvalidInput(
+                f"decoder {number} is a {type(decoder).__name__}: derive it from models.decoders.Decoder"
+            )
+        decoders[number] = decoder
         channels, deeper = decoders[number].outputs, number
 
-    classifier = nn.Identity()
+    classifier: nn.Module = nn.Identity()
     if not row.score_first:
         classifier = score(channels, config.num_classes, row.classifier_kernel, row.small_scores)
     dropout_at = tuple(place for place in row.dropout_at if not place.startswith("fc"))

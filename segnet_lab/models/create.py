@@ -1,25 +1,87 @@
-"""Networks by name: `create_model(name)` for any name in `list_models()`."""
+"""Networks by name: `create_model(name)` for any name in `list_models()`; `register_model` adds one."""
 
 import os
+import re
 from numbers import Integral, Real
 
 import torch
 
 from segnet_lab._support.errors import InvalidInput, is_number
 from segnet_lab.models.build import build, find_network
+from segnet_lab.models.checked_rows import check_row
 from segnet_lab.models.from_runs import trained
 from segnet_lab.models.inputs import INPUT_TRANSFORMS
 from segnet_lab.models.network import Config, EncoderDecoder
-from segnet_lab.models.variants import NETWORKS
+from segnet_lab.models.variants import NETWORKS, Network
+
+OF_THE_KIT = frozenset(NETWORKS)
 
 
 def list_models() -> list[str]:
-    """Names that `create_model` knows, in the order of the paper's tables.
+    """Names that `create_model` knows: those of the paper's tables in their order, then registered ones.
 
     >>> list_models()[:2]
     ['bilinear_interpolation', 'segnet_basic']
     """
     return list(NETWORKS)
+
+
+def register_model(name: str, row: Network, *, overwrite: bool = False) -> None:
+    """Make a network of your own known by a name, in this process: one encoder and your way of decoding.
+
+    Everything that takes a network works on it as on the paper's: training, runs, costs, receptive fields, drawings,
+    export. To load a run of it in another process, register it there first.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits and underscores; runs are called after it.
+    row : Network
+        A row as in `models.variants`; most easily one of `models.NETWORKS` with another decoder.
+    overwrite : bool
+        Take the place of a network that was registered before, as in a notebook cell that runs again. Networks of
+        the kit keep their names.
+
+    Raises
+    ------
+    ValueError
+        The name is taken or is none; the row is none, does not give logits of the image's size, or has a decoder
+        that sees other rows than it says.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from segnet_lab.models import NETWORKS
+    >>> from segnet_lab.models.decoders import Decoder
+    >>> class Nearest(Decoder):
+    ...     label = "nearest neighbour"
+    ...     remembers = ()
+    ...     low_memory = "rows"
+    ...
+    ...     def upsample(self, x, memory):
+    ...         height, width = memory.size
+    ...         x = x.repeat_interleave(self.factor, dim=2).repeat_interleave(self.factor, dim=3)
+    ...         return x[..., :height, :width]
+    ...
+    ...     def rows_below(self, low, high):
+    ...         return low // self.factor, high // self.factor
+    >>> register_model("nearest", replace(NETWORKS["segnet_basic"], decoder=Nearest))
+    >>> create_model("nearest")(torch.rand(1, 3, 45, 61)).shape
+    torch.Size([1, 11, 45, 61])
+    >>> del NETWORKS["nearest"]  # and it is forgotten
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
+        raise InvalidInput(f"name is {_shown(name)}: give letters, digits and underscores, such as 'bicubic'")
+    if name in OF_THE_KIT:
+        raise InvalidInput(f"{name} is a network of the kit: register yours by another name")
+    if name in NETWORKS and not overwrite:
+        raise InvalidInput(f"{name} is registered already: take another name, or overwrite=True")
+    if not isinstance(row, Network):
+        raise InvalidInput(
+            f"row is {_shown(row)}: give a Network, such as replace(NETWORKS['segnet_basic'], decoder=...)"
+        )
+    check_row(name, row)
+    NETWORKS[name] = row
 
 
 def create_model(
@@ -30,7 +92,7 @@ def create_model(
     dropout: float | None = None,
     input_transform: str | None = None,
     seed: int | None = None,
-    weights: str | os.PathLike | None = None,
+    weights: str | os.PathLike[str] | None = None,
 ) -> EncoderDecoder:
     """A network of the paper, with freshly drawn weights or those of a run.
 
@@ -95,7 +157,15 @@ def create_model(
         return build(config)
 
 
-def _check_types(name, num_classes, width, dropout, input_transform, seed, weights) -> None:
+def _check_types(
+    name: object,
+    num_classes: object,
+    width: object,
+    dropout: object,
+    input_transform: object,
+    seed: object,
+    weights: object,
+) -> None:
     if not isinstance(name, str):
         raise InvalidInput(f"name is {_shown(name)}: give one of list_models(), such as 'segnet_basic'")
     numbers = (
@@ -115,6 +185,6 @@ def _check_types(name, num_classes, width, dropout, input_transform, seed, weigh
         raise InvalidInput(f"weights={_shown(weights)}: give a set of runs, set/run or a run directory by its name")
 
 
-def _shown(value) -> str:
+def _shown(value: object) -> str:
     """A value as it was given; of what is longer than a line, its kind."""
     return text if len(text := repr(value)) <= 60 and "\n" not in text else type(value).__name__

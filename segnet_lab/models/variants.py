@@ -1,18 +1,24 @@
 """Every network of the paper as a row of data. Compare two rows to see how two networks differ."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from segnet_lab._support.errors import InvalidInput
 from segnet_lab.models.decoders import (
     Bilinear,
+    Decoder,
     Deconvolve,
     FixedIndices,
+    Ports,
     Replicate,
     Unpool,
     UnpoolAdd,
     UnpoolSingleChannel,
     UpConcat,
 )
+
+MakesDecoder = Callable[[Ports], Decoder]  # a Decoder class, or a partial of one
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Network:
     """A row. Channels are the paper's; `create_model(width=...)` scales all but the K classes."""
 
     encoder: tuple[Block, ...]
-    decoder: object  # a Decoder class, or a partial of one
+    decoder: MakesDecoder | None  # None: there is nothing to undo
     decoder_widths: dict[int, tuple[int, ...]] = field(default_factory=dict)  # stage -> channels; deepest first
     neck: tuple[Filter, ...] = ()
     score_first: bool = False  # reduce to K channels before decoding; then there is no classifier behind
@@ -50,7 +56,20 @@ class Network:
     dropout: float = 0.0
     dropout_at: tuple[str, ...] = ()
     input_transform: str = "none"
-    special_decoders: dict[int, object] = field(default_factory=dict)  # stage -> another decoder than the rest
+    special_decoders: dict[int, MakesDecoder] = field(default_factory=dict)  # stage -> another decoder than the rest
+
+    def decoder_of(self, stage: int) -> MakesDecoder:
+        """What makes the decoder of a stage.
+
+        Raises
+        ------
+        ValueError
+            The row has channels for such a decoder, and no decoder.
+        """
+        decoder = self.special_decoders.get(stage, self.decoder)
+        if decoder is None:
+            raise InvalidInput(f"decoder_widths has stage {stage}, and decoder is None: give a Decoder class")
+        return decoder
 
 
 # ---------------------------------------------------------------------------- Section 3.1: the small networks
