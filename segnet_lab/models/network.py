@@ -1,5 +1,6 @@
 """The one loop behind every network of the kit: encode, remembering what each decoder asks for; decode."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from segnet_lab._support.errors import InvalidInput
-from segnet_lab.models.decoders import Memory, Stage
+from segnet_lab.models.decoders import Decoder, Memory, Stage
 from segnet_lab.models.layers import ConvBN
 from segnet_lab.models.memory import Remembered, count_memory
 from segnet_lab.models.recompute import computed_again
@@ -81,13 +82,25 @@ class EncoderDecoder(nn.Module):
         Places such as "pool4" or "decoder3".
     """
 
-    def __init__(self, config, normalise, stages, neck, decoders, classifier, dropout_at):
+    stages: Sequence[EncoderStage]  # an nn.ModuleList
+    decoders: Mapping[str, Decoder]  # an nn.ModuleDict
+
+    def __init__(
+        self,
+        config: Config,
+        normalise: nn.Module,
+        stages: Sequence[EncoderStage],
+        neck: nn.Sequential,
+        decoders: Mapping[int, Decoder],
+        classifier: nn.Module,
+        dropout_at: Sequence[str],
+    ) -> None:
         super().__init__()
         self.config = config
         self.normalise = normalise
-        self.stages = nn.ModuleList(stages)
+        self.add_module("stages", nn.ModuleList(stages))
         self.neck = neck
-        self.decoders = nn.ModuleDict({str(number): decoder for number, decoder in decoders.items()})
+        self.add_module("decoders", nn.ModuleDict({str(number): decoder for number, decoder in decoders.items()}))
         self.classifier = classifier
         self.dropout = nn.ModuleDict({place: nn.Dropout(config.dropout) for place in dropout_at})
         self.checkpointing = False  # True: training keeps what enters a stage and computes the rest again
