@@ -1,6 +1,6 @@
 """Changed copies of training images: mirrored, larger or smaller, in other colours. The paper trains without any.
 
-Everything follows from the seed, the epoch and the number of the image, so that an interrupted training sees the same
+The seed, the epoch and the number of the image determine everything, so that an interrupted training sees the same
 copies again, in whatever order they are asked for.
 """
 
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segnet_lab.data.base import Sample
+from segnet_lab.data.base import DataSet, Sample
 
 SCALES = 0.75, 1.5  # of "scale": from a wider view to a closer one
 BRIGHTNESS, CONTRAST, SATURATION = 0.3, 0.3, 0.4  # of "colour": by how much at most, as a share
@@ -26,8 +26,8 @@ def augment(sample: Sample, names: tuple[str, ...], ignore_index: int, seed: int
         Image (3, H, W) of 0..1, label (H, W).
     names : tuple of str
         Of `recipe.AUGMENTATIONS`: "flip" mirrors left and right half of the time; "scale" enlarges or shrinks by 0.75
-        to 1.5 and cuts out, or pads with void, a window of the same size at random; "colour" changes brightness,
-        contrast and saturation. They are applied in this order, however they are listed.
+        to 1.5 and crops, or pads with void, to the same size at random; "colour" changes brightness, contrast and
+        saturation. They are applied in this order, however they are listed.
     ignore_index : int
         Label of what lies outside the image.
     seed : int
@@ -45,16 +45,15 @@ def augment(sample: Sample, names: tuple[str, ...], ignore_index: int, seed: int
     """
     generator = torch.Generator().manual_seed(seed)
     for name, change in _CHANGES.items():
-        draws = torch.rand(
-            4, generator=generator
-        ).tolist()  # drawn whether used or not: names do not disturb each other
+        # Drawn whether used or not, so that leaving one name out does not change the others.
+        draws: list[float] = torch.rand(4, generator=generator).tolist()
         if name in names:
             sample = change(sample, draws, ignore_index)
     return sample
 
 
 def seed_of(seed: int, epoch: int, image: int) -> int:
-    """One number for an image in an epoch of a training with that seed; different ones do not meet in practice.
+    """A seed for one image in one epoch of a training; two of them are never equal in practice.
 
     >>> seed_of(0, 1, 5) != seed_of(0, 5, 1)
     True
@@ -63,9 +62,9 @@ def seed_of(seed: int, epoch: int, image: int) -> int:
 
 
 class Augmented:
-    """A training set whose images are changed anew every epoch; labels, classes and names stay."""
+    """The samples of a training set, changed in another way each epoch."""
 
-    def __init__(self, data, names: tuple[str, ...], seed: int, epoch: int):
+    def __init__(self, data: DataSet, names: tuple[str, ...], seed: int, epoch: int) -> None:
         self.data, self.names, self.seed, self.epoch = data, names, seed, epoch
 
     def __len__(self) -> int:
@@ -93,7 +92,7 @@ def _scale(sample: Sample, draws: list[float], ignore_index: int) -> Sample:
 
 def _window(x: Tensor, size: tuple[int, int], place: list[float], outside: float) -> Tensor:
     """A window of that size, somewhere in a larger map, or around a smaller one."""
-    pads = []
+    pads: list[int] = []
     for length, wanted, share in zip(x.shape[-2:], size, place, strict=True):
         before = round(share * (wanted - length))  # negative: cut off
         pads = [before, wanted - length - before, *pads]
@@ -110,4 +109,4 @@ def _colour(sample: Sample, draws: list[float], ignore_index: int) -> Sample:
     return Sample((grey + saturation * (image - grey)).clamp(0, 1), sample.label)
 
 
-_CHANGES: dict[str, Callable] = {"flip": _flip, "scale": _scale, "colour": _colour}
+_CHANGES: dict[str, Callable[[Sample, list[float], int], Sample]] = {"flip": _flip, "scale": _scale, "colour": _colour}

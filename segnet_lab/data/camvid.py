@@ -1,24 +1,22 @@
-"""CamVid: road scenes of Cambridge, as the authors of SegNet cut it, and in the other forms in which people have it."""
+"""CamVid: road scenes of Cambridge, with the splits of SegNet's authors, and in the other layouts that are around."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from segnet_lab._support.errors import InvalidInput, NotFound, unknown
-from segnet_lab.data.cards import SPLITS, Card, load_card
+from segnet_lab.data.cards import SPLITS, Card, Colour, Pixels, load_card
 from segnet_lab.data.images import read_label
-from segnet_lab.data.listings import Line, normal, read_listing, without_suffix
-from segnet_lab.data.ondisk import FileDataset, Pair, by_name, entry, files_in, missing_split
+from segnet_lab.data.listings import Line, read_listing, without_suffix
+from segnet_lab.data.ondisk import FileDataset, Pair, by_name, entry, files_in, missing_split, stem
 from segnet_lab.data.text import read_text
 
 
 class Layout(NamedTuple):
-    """One form of CamVid on disk, a row of `layouts` on its card. Names of folders may hold `{split}`."""
+    """How CamVid may be laid out on disk, a row of `layouts` on its card. Names of folders may hold `{split}`."""
 
     name: str  # "authors", "original", "kaggle" or "fastai"
     title: str
@@ -34,7 +32,7 @@ class CamVid(FileDataset):
     """CamVid's eleven classes (Section 4.1), in any of four layouts below `root`.
 
     "authors" (Tables 1 to 3): images of 360 x 480 in `train`, label maps in `trainannot`, listed in `train.txt`; the
-    same for "val" and "test". Without a listing file a split is all that its two folders hold.
+    same for "val" and "test". Without a listing file a split is everything in its two folders.
 
     "original": 720 x 960 frames in `701_StillsRaw_full`, labels of 32 colours (`_L.png`) in `LabeledApproved_full`.
     It has no splits of its own.
@@ -42,10 +40,10 @@ class CamVid(FileDataset):
     "kaggle": the same frames and labels in `train` and `train_labels` and so on, in splits that are not the authors'.
 
     "fastai": the same frames in `images`; labels in `labels` as numbers 0..31 (`_P.png`), which `codes.txt` names.
-    "val" is what `valid.txt` names, "train" all the rest, and there is no "test".
+    "val" is what `valid.txt` names, "train" all the rest; there is no "test".
 
-    The 32 classes become the eleven by the table on the card. If the authors' listing files lie beside the folders of
-    the last three, the splits are the authors': they go by file name.
+    The table on the card maps the 32 classes to the eleven. If the authors' listing files are beside the folders of the
+    last three, the splits are the authors', by file name.
 
     See `FileDataset` for the parameters.
 
@@ -67,29 +65,37 @@ class CamVid(FileDataset):
 
     name = "camvid"
 
-    def __init__(self, split="train", root=None, size=None, cache=True):
+    def __init__(
+        self,
+        split: str = "train",
+        root: str | Path | None = None,
+        size: Sequence[int] | None = None,
+        cache: bool = True,
+    ) -> None:
         super().__init__(split, root, size, cache)
-        layout = find_layout(self.root, self.card)
+        layout = layout_of(self.root, self.card)
         self.layout = layout.name
         whose = _whose_split(self.root, layout, split, self.card)
         self.note = f"camvid {split!r}: {len(self)} images in {layout.title}{whose}."
 
     @classmethod
     def is_here(cls, place: Path, card: Card) -> bool:
+        """Whether a folder has one of the layouts."""
         return find_layout(place, card) is not None
 
     @classmethod
     def read_card(cls, root: Path) -> Card:
-        """The card, without the authors' fingerprints and numbers of images where labels and splits are others."""
+        """The card, without the authors' fingerprints and numbers of images if labels and splits are not theirs."""
         card = load_card(cls.name)
-        if find_layout(root, card).name == "authors":
+        if layout_of(root, card).name == "authors":
             return card
         splits = card.splits if _listings(root, card) else dict.fromkeys(card.splits)
         return replace(card, splits=splits, fingerprints={})
 
     @classmethod
     def pairs(cls, root: Path, split: str, card: Card) -> list[Pair]:
-        layout, listings = find_layout(root, card), _listings(root, card)
+        """As the authors' listing files say, else the layout's own split."""
+        layout, listings = layout_of(root, card), _listings(root, card)
         if split in listings:
             lines = read_listing(listings[split])
             if layout.name == "authors":
@@ -97,20 +103,31 @@ class CamVid(FileDataset):
             return _paired(root, layout, split, [_name(line.image) for line in lines], SPLITS)
         own = {s: _own_names(root, layout, s) for s in SPLITS}
         if listings and layout.name != "authors":  # its own splits would overlap those that are listed
-            own = dict.fromkeys(SPLITS)
+            own = {s: [] for s in SPLITS}
         if own[split]:
             return _paired(root, layout, split, own[split], [split])
         raise _missing(root, layout, split, [s for s in SPLITS if own[s] or s in listings], card)
 
     @classmethod
-    def read_label(cls, pair: Pair, card: Card) -> np.ndarray:
-        root = next((folder for folder in pair.label.parents[1:] if cls.is_here(folder, card)), None)
-        layout = root and find_layout(root, card)
-        if layout is None or layout.name == "authors":
-            return super().read_label(pair, card)
-        table = _table(root, layout, card)
-        numbers, colours = (table, {}) if layout.codes else ({}, table)
-        return read_label(pair.label, card, numbers, colours)
+    def read_label(cls, pair: Pair, card: Card) -> Pixels:
+        """The eleven classes, whatever the layout stores."""
+        for root in pair.label.parents[1:]:
+            layout = find_layout(root, card)
+            if layout is not None and layout.name != "authors":
+                table = _table(root, layout, card)
+                numbers, colours = (table, {}) if layout.codes else ({}, table)
+                return read_label(pair.label, card, numbers, colours)
+            if layout is not None:
+                break
+        return super().read_label(pair, card)
+
+
+def layout_of(root: Path, card: Card) -> Layout:
+    """The layout of a folder that is CamVid."""
+    layout = find_layout(root, card)
+    if layout is None:
+        raise NotFound(f"{root} is not {card.title}: it has none of its layouts")
+    return layout
 
 
 def find_layout(root: Path, card: Card) -> Layout | None:
@@ -127,25 +144,25 @@ def find_layout(root: Path, card: Card) -> Layout | None:
 
 
 def _listings(root: Path, card: Card) -> dict[str, Path]:
-    """{"train": train.txt, ...}: those of the authors' listing files that are there."""
+    """{"train": train.txt, ...}: the authors' listing files, as far as they are there."""
     files = {split: entry(root, card.layout["listing"].format(split=split)) for split in SPLITS}
     return {split: file for split, file in files.items() if file.is_file()}
 
 
 def _listed(root: Path, layout: Layout, split: str, lines: list[Line]) -> list[Pair]:
-    """A split of the authors' layout by its listing: of each path the folder and the name matter."""
-    files = cache(lambda folder: by_name(files_in(folder)))
+    """A split of the authors' layout by its listing: only the folder and the name at the end of each path matter."""
+    files: Callable[[Path], dict[str, Path]] = cache(lambda folder: by_name(files_in(folder), stem))
 
-    def find(path, folder):
+    def find(path: str, usual: str) -> Path:
         above = PurePosixPath(path).parts[:-1]
-        folder = entry(root, above[-1] if above else folder.format(split=split))
+        folder = entry(root, above[-1] if above else usual.format(split=split))
         return files(folder).get(_name(path), folder / f"{_name(path)}.png")
 
     return [Pair(find(a, layout.images), find(b or _name(a), layout.labels)) for _, a, b in lines]
 
 
 def _own_names(root: Path, layout: Layout, split: str) -> list[str]:
-    """Names of a layout's own split: its images, and its labels, so that one without the other is missed."""
+    """Names of a layout's own split: those of images and of labels, so that one without the other is noticed."""
     names = sorted({name for files in _files(root, layout, [split]) for name in files})
     if not layout.val:
         return names if "{split}" in layout.images else []
@@ -167,7 +184,7 @@ def _files(root: Path, layout: Layout, splits: Iterable[str]) -> tuple[dict[str,
         [file for folder in _folders(root, folder, splits) for file in files_in(folder)]
         for folder in (layout.images, layout.labels)
     )
-    return by_name(images), by_name(labels, lambda path: normal(path.stem).removesuffix(layout.suffix))
+    return by_name(images, stem), by_name(labels, lambda path: stem(path).removesuffix(layout.suffix))
 
 
 def _folders(root: Path, folder: str, splits: Iterable[str] = SPLITS) -> list[Path]:
@@ -209,14 +226,16 @@ def _whose_split(root: Path, layout: Layout, split: str, card: Card) -> str:
 # What the labels of 32 classes mean.
 
 
-def _table(root: Path, layout: Layout, card: Card) -> dict:
+def _table(root: Path, layout: Layout, card: Card) -> dict[Any, int]:
     """{colour or number in a label file: class index}, by the data set's own list of names where it has one."""
     path = entry(root, layout.codes or layout.colours)
     if not path.is_file():
         return card.table("camvid32")
-    rows = enumerate(read_text(path).split()) if layout.codes else _colours(path)
+    rows: Iterable[tuple[int | Colour, str]] = _colours(path)
+    if layout.codes:
+        rows = enumerate(read_text(path).split())
     classes = {row.source: row.target for row in card.mappings["camvid32"]}
-    table = {}
+    table: dict[int | Colour, int] = {}
     for value, name in rows:
         if name not in classes:
             raise InvalidInput(f"{path}: " + unknown("class", name, classes))
@@ -225,10 +244,10 @@ def _table(root: Path, layout: Layout, card: Card) -> dict:
     return table
 
 
-def _colours(path: Path) -> Iterator[tuple[tuple[int, int, int], str]]:
+def _colours(path: Path) -> Iterator[tuple[Colour, str]]:
     """(colour, name of the class) of each row of class_dict.csv."""
     for row in csv.DictReader(read_text(path).splitlines()):
         try:
-            yield tuple(int(row[channel]) for channel in "rgb"), row["name"].strip()
+            yield (int(row["r"]), int(row["g"]), int(row["b"])), row["name"].strip()
         except (AttributeError, KeyError, TypeError, ValueError):
             raise InvalidInput(f"{path}: expected rows of name,r,g,b, got {list(row.values())}") from None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from segnet_lab.data.base import as_dataset
+from segnet_lab.data.base import DataSet, as_dataset
 
 
 class ClassCounts(NamedTuple):
@@ -20,12 +20,13 @@ class ClassCounts(NamedTuple):
         return self.pixels / self.pixels.sum().double()
 
 
-def count_classes(data) -> ClassCounts:
+def count_classes(data: DataSet) -> ClassCounts:
     """Go through the labels of a data set and count.
 
     Parameters
     ----------
-    data : SegmentationDataset
+    data : DataSet
+        Only its labels, `num_classes` and `ignore_index` are asked for.
 
     Returns
     -------
@@ -35,7 +36,7 @@ def count_classes(data) -> ClassCounts:
     Raises
     ------
     ValueError
-        Something that is no data set.
+        Not a data set.
     """
     data = as_dataset(data, ("num_classes", "ignore_index"))
     k = data.num_classes

@@ -2,13 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from segnet_lab._support.errors import InvalidInput, NotFound, unknown
 from segnet_lab.data.cards import SPLITS, Card, read_card
-from segnet_lab.data.listings import Files, is_litter, last_part, normal, read_listing, walk, without_suffix
+from segnet_lab.data.listings import Files, Line, is_litter, last_part, normal, read_listing, walk, without_suffix
 from segnet_lab.data.ondisk import FileDataset, Pair, entry, expand
 
 KNOWN_LAYOUTS = (  # each split in folders of its own: what is looked for where the card names none
@@ -20,13 +20,13 @@ SPLIT_FOLDERS = {*SPLITS, "training", "valid", "validation", "testing"}
 
 
 class Layout(NamedTuple):
-    """Where a folder set keeps what, below its root; `{split}` stands for train, val or test."""
+    """Where a folder set has its files, below its root; `{split}` stands for train, val or test."""
 
     images: str = "images"
     labels: str = "labels"
     listing: str = "{split}.txt"
-    image_suffix: str = ""  # what image names have at their end, before the dot, and label names have not: _leftImg8bit
-    label_suffix: str | None = None  # the other way round: _mask. None: nothing, or what all labels have
+    image_suffix: str = ""  # how the names of images end, before the dot, and those of labels do not: _leftImg8bit
+    label_suffix: str | None = None  # the other way round: _mask. None: not at all, or what all labels have in common
 
     def place(self, key: str, root: Path, split: str) -> Path:
         """The folder or file of a split, in upper or lower case."""
@@ -43,18 +43,18 @@ class Layout(NamedTuple):
         return listed or ["train"]  # without any list, all of it
 
     def files(self, root: Path, split: str) -> tuple[Files, Files]:
-        """Images and labels of a split, by name; names of labels end in `label_suffix` only if that is on the card."""
+        """Images and labels of a split, by name; names of labels end with `label_suffix` only if the card says so."""
         images, labels = (self.place(key, root, split) for key in ("images", "labels"))
         if images == labels:
             if not self.label_suffix:
-                raise InvalidInput(f"{images} holds images and labels: name the end of the labels' names as {_SUFFIX}")
+                raise InvalidInput(f"{images} holds images and labels: give the end of the labels' names as {_SUFFIX}")
             found = Files(labels, self.label_suffix)
             return Files(images, self.image_suffix, without=found.names), found
         image_files = Files(images, self.image_suffix, without=_nested(labels, images))
         return image_files, Files(labels, self.label_suffix or "", without=_nested(images, labels))
 
     def by_image_name(self, labels: Files, images: Collection[str]) -> Files:
-        """Labels named as images are: where none is, and nothing is on the card, without their `common_suffix`."""
+        """Labels by the name of their image: without their `common_suffix` if none matches and the card has nothing."""
         last_parts = set(map(last_part, images))
         if self.label_suffix is not None or any(map(labels.called, last_parts)):
             return labels
@@ -68,19 +68,19 @@ class Folder(FileDataset):
             card.yaml           classes, colours and void: copy datasets/folder/card.yaml
             images/cat_01.jpg
             labels/cat_01.png   grey (numbers are classes) or in the colours of the card
-            train.txt val.txt   one name a line. Without any of them all images are "train"
+            train.txt val.txt   one name per line. Without any of them all images are "train"
 
-    Labels whose names all have the same end (`cat_01_mask.png`) are found by themselves, as are subfolders
-    (`images/town/cat_01.jpg` with `labels/town/cat_01.png` or `labels/cat_01.png`) and splits in folders of their own:
-    `images/train labels/train`, `train/images train/labels`, `train trainannot`. `layout` on the card names what is
-    called otherwise, see `Layout`. What a line of a listing may be says `read_listing`.
+    Found without being told: labels whose names all end the same way (`cat_01_mask.png`), subfolders
+    (`images/town/cat_01.jpg` with `labels/town/cat_01.png` or `labels/cat_01.png`) and splits in folders of their own
+    (`images/train labels/train`, `train/images train/labels`, `train trainannot`). `layout` on the card names whatever
+    is called otherwise, see `Layout`. For what a line of a listing may be, see `read_listing`.
 
     See `FileDataset` for the parameters; `root` is needed.
 
     Raises
     ------
     ValueError
-        Names that fit no file, or more than one; an unknown key of the layout.
+        Names that match no file, or more than one; an unknown key of the layout.
 
     Examples
     --------
@@ -90,11 +90,13 @@ class Folder(FileDataset):
     name = "folder"
 
     @property
-    def called(self):
+    def called(self) -> str:
+        """Its name and that of the folder."""
         return f"{self.name} {self.root.name}"
 
     @classmethod
-    def find(cls, root):
+    def find(cls, root: str | Path | None) -> Path:
+        """The folder that holds card.yaml: `root`, or the only one that does one level down in it."""
         if root is None:
             raise InvalidInput("data set 'folder' needs root=, the folder that holds your card.yaml, images and labels")
         root = expand(root)
@@ -103,10 +105,12 @@ class Folder(FileDataset):
 
     @classmethod
     def read_card(cls, root: Path) -> Card:
+        """The user's own card."""
         return read_card(root / "card.yaml")
 
     @classmethod
     def pairs(cls, root: Path, split: str, card: Card) -> list[Pair]:
+        """As the listing of the split says, else all images in its folder."""
         layout = layout_of(root, card)
         listing, present = layout.place("listing", root, split), layout.splits(root)
         if split not in present:
@@ -122,7 +126,7 @@ def layout_of(root: Path, card: Card) -> Layout:
     Raises
     ------
     ValueError
-        An unknown key or no text under `layout`; subfolders of images/ that may or may not be splits.
+        An unknown key or a value that is not text under `layout`; subfolders of images/ that may or may not be splits.
     """
     for key, value in card.layout.items():
         if key not in Layout._fields:
@@ -132,7 +136,7 @@ def layout_of(root: Path, card: Card) -> Layout:
     layout = Layout(**card.layout)
     if "{split}" not in layout.listing:
         raise InvalidInput(
-            f"{card.path}: layout: listing {layout.listing!r} is one file for all splits: write {{split}} in"
+            f"{card.path}: layout: listing {layout.listing!r} is one file for all splits: write {{split}} in it"
         )
     if layout.label_suffix:
         layout = layout._replace(label_suffix=without_suffix(layout.label_suffix))
@@ -151,12 +155,12 @@ def layout_of(root: Path, card: Card) -> Layout:
 
 
 def every_pair(root: Path, split: str, layout: Layout) -> list[Pair]:
-    """All images in the folder of a split, in the order of their names, whatever lists say.
+    """All images in the folder of a split, in the order of their names, whatever the listings say.
 
     Raises
     ------
     ValueError
-        Two images of one name, two labels that may be the one of an image.
+        Two images of one name, or two labels that an image may have.
     """
     images, labels = layout.files(root, split)
     labels = layout.by_image_name(labels, images.names.values())
@@ -169,13 +173,17 @@ def name_of(image: Path, images: Files) -> str:
 
 
 def label_of(image: Path, images: Files, labels: Files) -> Path:
-    """The label of an image: of the same name and subfolders; or of the same name, if no other image has it. Where
-    there is none, where it should be.
+    """The label of an image: of the same name and subfolders, or of the same name if no other image has it.
+
+    Returns
+    -------
+    Path
+        Where the label should be, if there is none.
 
     Raises
     ------
     ValueError
-        Two labels may be it.
+        Two labels may be the one.
     """
     name = name_of(image, images)
     last = last_part(name)
@@ -186,7 +194,7 @@ def label_of(image: Path, images: Files, labels: Files) -> Path:
 
 
 def common_suffix(labels: Files, images: Collection[str]) -> str:
-    """What all labels have at the end of their names, after that of an image: "_mask" for a.png and a_mask.png.
+    """What all names of labels have after the name of their image: "_mask" for a.png and a_mask.png.
 
     Parameters
     ----------
@@ -197,7 +205,7 @@ def common_suffix(labels: Files, images: Collection[str]) -> str:
     Raises
     ------
     ValueError
-        There is no such suffix, or several may be meant: shows what there is.
+        There is no such suffix, or several are possible: shows what there is.
     """
     names = [last_part(name) for name in labels.names.values()]
     ends = Counter(name[i:] for name in names for i in range(1, len(name)) if name[:i] in images)
@@ -207,9 +215,9 @@ def common_suffix(labels: Files, images: Collection[str]) -> str:
         return whole[0]
     if ends:
         met = ", ".join(f"{end!r} ({n} of {len(names)})" for end, n in ends.most_common(5))
-        raise InvalidInput(f"the labels in {labels.folder} are named as images and {met}: name one as {_SUFFIX}")
+        raise InvalidInput(f"the labels in {labels.folder} are named like images, with {met}: name one as {_SUFFIX}")
     raise InvalidInput(
-        f"no label in {labels.folder} is named as an image is ({names[0]!r}, {min(images)!r}): rename them, name the "
+        f"no label in {labels.folder} is named like an image ({names[0]!r}, {min(images)!r}): rename them, give the "
         f"end of the labels' names as {_SUFFIX}, or list image and label on each line of train.txt"
     )
 
@@ -223,12 +231,7 @@ def _listed(listing: Path, root: Path, layout: Layout, split: str) -> list[Pair]
     """The pairs that a listing names; a label that is not there stays a path, an image must be there."""
     lines = read_listing(listing)
     images, labels = layout.files(root, split)
-    found = [_found(images, line.image, root, listing, line.number) for line in lines]
-    lost = [line for line, image in zip(lines, found, strict=True) if image is None]
-    if lost:
-        others = f"; nor are those of lines {', '.join(str(line.number) for line in lost[1:])}" if lost[1:] else ""
-        raise InvalidInput(f"{listing}, line {lost[0].number}: {images.unknown(lost[0].image)}{others}")
-    _once(listing, lines, found)
+    found = _listed_images(listing, lines, images, root)
     by_image_name = labels
     if any(line.label is None for line in lines):
         by_image_name = layout.by_image_name(labels, {name_of(image, images) for image in (*images.names, *found)})
@@ -242,20 +245,31 @@ def _listed(listing: Path, root: Path, layout: Layout, split: str) -> list[Pair]
     return pairs
 
 
+def _listed_images(listing: Path, lines: Sequence[Line], images: Files, root: Path) -> list[Path]:
+    """The image of each line; every one is there, and none is listed twice."""
+    found, lost, numbers = [], [], dict[Path, int]()
+    for line in lines:
+        image = _found(images, line.image, root, listing, line.number)
+        if image is None:
+            lost.append(line)
+        else:
+            found.append((line, image))
+    if lost:
+        others = f"; nor are those of lines {', '.join(str(line.number) for line in lost[1:])}" if lost[1:] else ""
+        raise InvalidInput(f"{listing}, line {lost[0].number}: {images.unknown(lost[0].image)}{others}")
+    for line, image in found:
+        if image in numbers:
+            again = f"{line.image!r} is the image of line {numbers[image]} again"
+            raise InvalidInput(f"{listing}, line {line.number}: {again}")
+        numbers[image] = line.number
+    return list(numbers)
+
+
 def _found(files: Files, name: str, root: Path, listing: Path, line: int) -> Path | None:
     try:
         return files.find(name, root)
     except ValueError as error:
         raise InvalidInput(f"{listing}, line {line}: {error}") from None
-
-
-def _once(listing, lines, found):
-    numbers = {}
-    for line, image in zip(lines, found, strict=True):
-        if image in numbers:
-            again = f"{line.image!r} is the image of line {numbers[image]} again"
-            raise InvalidInput(f"{listing}, line {line.number}: {again}")
-        numbers[image] = line.number
 
 
 def _only(images: Files, name: str) -> Path:
@@ -267,7 +281,7 @@ def _only(images: Files, name: str) -> Path:
 
 
 def _with_split_folders(layout: Layout, root: Path, images: Path) -> Layout:
-    """images/train, images/val: splits, if there is nothing else in images/ and no listing says otherwise."""
+    """Take images/train, images/val as splits, if there is nothing else in images/."""
     inside = [path for path in images.iterdir() if not is_litter(path.name)]
     folders = sorted(path.name for path in inside if path.is_dir())
     if not SPLIT_FOLDERS & {name.lower() for name in folders}:

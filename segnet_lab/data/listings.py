@@ -1,4 +1,4 @@
-"""Listing files, one image a line, and the files that their lines may mean."""
+"""Listing files, one image per line, and the files that their lines may mean."""
 
 import os
 import re
@@ -23,7 +23,7 @@ class Line(NamedTuple):
 
     number: int  # in the file, from 1
     image: str  # a name or a path, with or without suffix, as `normal` writes it
-    label: str | None = None  # the second column, where there is one
+    label: str | None = None  # the second column, if there is one
 
 
 def read_listing(path: str | Path) -> list[Line]:
@@ -31,7 +31,7 @@ def read_listing(path: str | Path) -> list[Line]:
 
     A line holds a name (`cat_01`, `town/cat_01.jpg`, `my cat.jpg`), or an image and its label as two columns
     (`train/a.png trainannot/a.png`). Columns are separated by a tab, or by a space, comma or semicolon that follows an
-    image's suffix; what stands in double quotes is one name. Empty lines and lines that begin with # are skipped.
+    image's suffix; text in double quotes is one name. Empty lines and lines that begin with # are skipped.
     Encodings and line endings are those of `read_text`.
 
     Parameters
@@ -41,7 +41,7 @@ def read_listing(path: str | Path) -> list[Line]:
     Returns
     -------
     list of Line
-        Empty if every line is. Names are as they stand there but for `normal`: nothing is looked up.
+        Empty if every line is. Names are only passed through `normal`: nothing is looked up.
 
     Raises
     ------
@@ -61,7 +61,8 @@ def read_listing(path: str | Path) -> list[Line]:
     3 /SegNet/train/b.png /SegNet/trainannot/b.png
     5 c None
     """
-    lines, first = [], {}
+    lines: list[Line] = []
+    first: dict[str, int] = {}  # image -> number of its line
     for number, text in enumerate(read_text(path).split("\n"), 1):
         text = text.strip()
         if not text or text.startswith("#"):
@@ -74,7 +75,7 @@ def read_listing(path: str | Path) -> list[Line]:
             )
         line = Line(number, *names)
         if line.image in first:
-            raise InvalidInput(f"{path}, line {number}: {line.image!r} stands in line {first[line.image]} already")
+            raise InvalidInput(f"{path}, line {number}: {line.image!r} is already in line {first[line.image]}")
         first[line.image] = number
         lines.append(line)
     return lines
@@ -95,7 +96,7 @@ def columns(text: str) -> list[str]:
 def normal(name: str) -> str:
     r"""A name or path as names are compared here: Unicode composed (NFC), slashes instead of backslashes.
 
-    macOS keeps ü as u with a diaeresis of its own (NFD), and so do the archives that it makes.
+    macOS stores ü as u with a combining diaeresis (NFD), and so do the archives that it makes.
 
     >>> normal("town\\mu\u0308ll.png")
     'town/müll.png'
@@ -104,7 +105,7 @@ def normal(name: str) -> str:
 
 
 def without_suffix(name: str) -> str:
-    """A name without the suffix of an image, where it has one.
+    """A name without the suffix of an image, if it has one.
 
     >>> without_suffix("town/cat.01.JPG"), without_suffix("cat.01")
     ('town/cat.01', 'cat.01')
@@ -128,9 +129,9 @@ class Files:
     ----------
     folder : Path
     ending : str
-        Only files whose names, without suffix, end so; it is no part of the name then.
+        Only files whose names, without suffix, end with it; it does not count as part of the name.
     without : collection of Path
-        Files that are something else.
+        Files to leave out.
 
     Attributes
     ----------
@@ -146,7 +147,7 @@ class Files:
         There is no such folder, or no such image in it.
     """
 
-    def __init__(self, folder: Path, ending: str = "", without: Collection[Path] = ()):
+    def __init__(self, folder: Path, ending: str = "", without: Collection[Path] = ()) -> None:
         if not folder.is_dir():
             raise NotFound(f"no folder {folder}: create it, or name another one under `layout` in card.yaml")
         self.folder, self.ending, self._without = folder, normal(ending), without
@@ -157,9 +158,11 @@ class Files:
         names = {path: name.removesuffix(self.ending) for path, name in names.items() if name.endswith(self.ending)}
         if not names:
             wanted = ", ".join(self.ending + suffix for suffix in IMAGE_SUFFIXES)
-            raise NotFound(f"no image in {folder}: wanted are {wanted}")
+            raise NotFound(f"no image in {folder}: expected {wanted}")
         self.names = dict(sorted(names.items(), key=lambda item: (item[1], item[0])))
-        self._by_file, self._by_name, self._by_last = {}, {}, {}
+        self._by_file: dict[str, list[Path]] = {}
+        self._by_name: dict[str, list[Path]] = {}
+        self._by_last: dict[str, list[Path]] = {}
         for path, name in self.names.items():
             self._by_file.setdefault(relative[path], []).append(path)
             self._by_name.setdefault(name, []).append(path)
@@ -174,7 +177,7 @@ class Files:
         return self._by_name.get(name, [])
 
     def called(self, name: str) -> list[Path]:
-        """Files whose name has this last part, in whatever subfolder."""
+        """Files whose name has this last part, in any subfolder."""
         return self._by_last.get(name, [])
 
     def find(self, name: str, root: Path) -> Path | None:
@@ -191,7 +194,7 @@ class Files:
         Raises
         ------
         ValueError
-            It may be either of two files.
+            It may mean either of two files.
         """
         direct = os.path.join(root, os.path.expanduser(name))  # an absolute name stays as it is
         if os.path.isabs(name) and os.path.isfile(direct):
@@ -220,8 +223,10 @@ class Files:
         return _shortened(unknown(f"image of {self.folder}", name, self.names.values()))
 
     def _ends(self, name: str) -> Iterator[str]:
-        """The path, then what is left of it without its first folders: any of them where the path is from another
-        machine, else only those that lead to this folder."""
+        """The path, then what is left of it without its first folders.
+
+        Any first folders may go if the path is from another machine, else only those that lead to this folder.
+        """
         foreign = name.startswith("/") or re.match(r"[A-Za-z]:/", name)
         here = normal(self._real.as_posix())
         parts = PurePosixPath(name).parts

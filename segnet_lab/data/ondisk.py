@@ -1,19 +1,19 @@
-"""Data sets that lie on disk: where they are looked for, how files are found and paired, and what they share."""
+"""Data sets on disk: where they are looked for, how files are found and paired, and what they share."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
+from typing import NamedTuple, TypeVar
 
 from segnet_lab._support.errors import InvalidInput, NotFound
 from segnet_lab._support.folders import shipped
 from segnet_lab._support.settings import DATA
 from segnet_lab.data.base import SegmentationDataset
-from segnet_lab.data.cards import Card, load_card
+from segnet_lab.data.cards import Card, Pixels, load_card
 from segnet_lab.data.images import IMAGE_SUFFIXES, read_label, read_rgb
 from segnet_lab.data.listings import is_litter, normal, walk
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Pair(NamedTuple):
@@ -26,14 +26,14 @@ class Pair(NamedTuple):
 class FileDataset(SegmentationDataset):
     """Images and label maps in files.
 
-    A subclass says which pairs belong to a split (`pairs`) and, if they are not plain label maps of the card, how to
-    read a label (`read_label`). Neither needs an object, so that `check` can go through a damaged set too.
+    A subclass says which pairs belong to a split (`pairs`) and, if labels are not plain label maps of the card, how to
+    read one (`read_label`). Both are class methods, so that `check` can go through a damaged set, too.
 
     Parameters
     ----------
     split : str
     root : str or Path, optional
-        Its folder, or one that holds it one level down; `~` is your home. None looks in the places of `places(name)`.
+        Its folder, or one that holds it one level down; `~` is your home. None looks in `folders_to_search(name)`.
     size : (H, W), optional
     cache : bool
 
@@ -43,7 +43,7 @@ class FileDataset(SegmentationDataset):
         The folder that was found.
     files : list of Pair
     note : str
-        What a reader of scores on this data set must know; empty if nothing.
+        What whoever reads scores on this data set must know; empty if nothing.
 
     Raises
     ------
@@ -55,7 +55,13 @@ class FileDataset(SegmentationDataset):
 
     note = ""
 
-    def __init__(self, split="train", root=None, size=None, cache=True):
+    def __init__(
+        self,
+        split: str = "train",
+        root: str | Path | None = None,
+        size: Sequence[int] | None = None,
+        cache: bool = True,
+    ) -> None:
         self.root = self.find(root)
         found_at = None if root is None else str(self.root.absolute())
         super().__init__(self.read_card(self.root), split, size, cache, {"root": found_at})
@@ -71,22 +77,22 @@ class FileDataset(SegmentationDataset):
 
     @classmethod
     def find(cls, root: str | Path | None) -> Path:
-        """The folder of this data set: `root`, or the first of `places`, or what lies one level down in it."""
+        """Where this data set is: `root`, or the first of `folders_to_search`, or a folder one level down in it."""
         card = load_card(cls.name)
-        looked = places(cls.name) if root is None else [expand(root)]
+        looked = folders_to_search(cls.name) if root is None else [expand(root)]
         for place in looked:
             found = cls.within(place, card, below=root is not None or place.name.casefold() == cls.name)
             if found is not None:
                 return found
-        marks, looked = (", ".join(map(str, some)) for some in (card.layout["marks"], looked))
+        marks, tried = ", ".join(card.layout["marks"]), ", ".join(map(str, looked))
         raise NotFound(
-            f"{card.title} is not here: none of {marks} in {looked}. Get it with `segnet-lab data get {cls.name}`, "
+            f"{card.title} is not here: none of {marks} in {tried}. Get it with `segnet-lab data get {cls.name}`, "
             "or say where it is with root= or SEGNET_LAB_DATA; 'roadscenes' needs no files"
         )
 
     @classmethod
     def within(cls, place: Path, card: Card, below: bool = True) -> Path | None:
-        """This data set's folder if that is `place`, or lies one level down in it; else None."""
+        """The folder of this data set if that is `place`, or one level down in it; else None."""
         if cls.is_here(place, card):
             return place
         return _one_level_down(place, card) if below else None
@@ -98,6 +104,7 @@ class FileDataset(SegmentationDataset):
 
     @classmethod
     def read_card(cls, root: Path) -> Card:
+        """The card of what is in a folder."""
         return load_card(cls.name)
 
     @classmethod
@@ -106,47 +113,56 @@ class FileDataset(SegmentationDataset):
         raise NotImplementedError
 
     @classmethod
-    def read_label(cls, pair: Pair, card: Card) -> np.ndarray:
+    def read_label(cls, pair: Pair, card: Card) -> Pixels:
         """Label map of a pair as class indices, uint8 (H, W)."""
         return read_label(pair.label, card)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.files)
 
-    def read(self, i):
+    def read(self, i: int) -> tuple[Pixels, Pixels]:
+        """Image and label of pair `i`."""
         return read_rgb(self.files[i].image), self.read_label(self.files[i], self.card)
 
-    def label_bytes(self, i):
+    def label_bytes(self, i: int) -> bytes:
+        """The class indices, without reading the image."""
         return self.read_label(self.files[self._number(i)], self.card).tobytes()
 
-    def identity(self, i):
+    def identity(self, i: int) -> str:
+        """The path of the image below the root, without its suffix."""
         image = self.files[self._number(i)].image
         below = image.relative_to(self.root) if image.is_relative_to(self.root) else image
         return normal(below.with_suffix("").as_posix())
 
-    def file_name(self, i):
+    def file_name(self, i: int) -> str:
+        """The name of the image file."""
         return self.files[self._number(i)].image.name
 
 
 def expand(path: str | Path) -> Path:
-    """An absolute path; `~` is the home of whoever types it.
+    """An absolute path; `~` is your home.
 
     >>> expand("~/camvid") == Path.home() / "camvid", expand("camvid") == Path.cwd() / "camvid"
     (True, True)
     """
-    return Path(os.path.expanduser(path)).absolute()  # Path.expanduser breaks off at ~nobody; here it is a folder
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidInput(f"{path!r} is not a path: give a folder as text, as in root='my_images'")
+    return Path(os.path.expanduser(path)).absolute()  # Path.expanduser raises for ~nobody; here it is a folder
 
 
 def data_home() -> Path:
-    """Folder that holds data sets: SEGNET_LAB_DATA, else the checkout's `datasets`, else `datasets` where you are."""
+    """The folder of data sets: SEGNET_LAB_DATA, else `datasets` in the checkout, else in the current directory."""
     if DATA.get():
         return expand(DATA.get())
     return shipped("datasets") if _in_checkout() else Path.cwd() / "datasets"
 
 
-def places(name: str) -> list[Path]:
-    """Where a data set is looked for, in this order: `data_home()/name`, SEGNET_LAB_DATA itself, the checkout's
-    `datasets/name`, and `../shared/name` beside the checkout. A name in other letters, `CamVid`, is as good."""
+def folders_to_search(name: str) -> list[Path]:
+    """Where a data set is looked for, in this order.
+
+    `data_home()/name`, SEGNET_LAB_DATA itself, the checkout's `datasets/name`, and `../shared/name` beside the
+    checkout. A name in other letters, such as `CamVid`, will do.
+    """
     found = _spellings(data_home(), name)
     if DATA.get():
         found.append(data_home())
@@ -157,34 +173,42 @@ def places(name: str) -> list[Path]:
 
 
 def entry(folder: Path, name: str) -> Path:
-    """What is called `name` in a folder, in upper or lower case: `Train` or `TRAIN` for `train`; `folder / name` if
-    nothing is."""
+    """What is called `name` in a folder, in upper or lower case; `folder / name` if nothing is.
+
+    `Train` and `TRAIN` will do for `train`.
+    """
     exact = folder / name
     return exact if exact.exists() else [*_spellings(folder, name)[1:], exact][0]
 
 
 def files_in(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """Files of a folder and its subfolders by suffix, in upper or lower case, sorted; never what macOS, Windows or a
-    file server left there.
+    """Files of a folder and its subfolders by suffix, in upper or lower case, sorted.
+
+    Files that macOS, Windows or a file server leave behind are never among them.
 
     Parameters
     ----------
     folder : Path
-        One that does not exist holds no file.
+        One that does not exist holds no files.
     suffixes : iterable of str
         With their dot, in lower case; ".regions.txt" is one, too.
     """
-    suffixes = tuple(suffixes)
-    return [path for path in walk(folder) if path.name.lower().endswith(suffixes)]
+    ends = tuple(suffixes)
+    return [path for path in walk(folder) if path.name.lower().endswith(ends)]
 
 
-def by_name(files: Iterable[Path], name: Callable[[Path], object] = lambda path: normal(path.stem)) -> dict:
-    """{name: file}, in the order of `files`; with two files of one name, which is meant would be a guess.
+def stem(path: Path) -> str:
+    """The name of a file without its suffix, as `normal` writes it."""
+    return normal(path.stem)
 
-    >>> by_name([Path("a.png"), Path("b.jpg")]) == {"a": Path("a.png"), "b": Path("b.jpg")}
+
+def by_name(files: Iterable[Path], name: Callable[[Path], Key]) -> dict[Key, Path]:
+    """{name: file}, in the order of `files`; two files of one name are refused, since either may be meant.
+
+    >>> by_name([Path("a.png"), Path("b.jpg")], stem) == {"a": Path("a.png"), "b": Path("b.jpg")}
     True
     """
-    found = {}
+    found: dict[Key, Path] = {}
     for path in files:
         key = name(path)
         if key in found:

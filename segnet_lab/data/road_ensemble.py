@@ -3,7 +3,7 @@
 import warnings
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,23 +11,26 @@ from PIL import Image, ImageDraw
 
 from segnet_lab._support.errors import InvalidInput
 from segnet_lab.data.camvid import CamVid
-from segnet_lab.data.cards import Card, load_card
+from segnet_lab.data.cards import Card, Pixels, load_card
 from segnet_lab.data.images import read_label
 from segnet_lab.data.labels import translate
 from segnet_lab.data.listings import normal
-from segnet_lab.data.ondisk import FileDataset, Pair, by_name, entry, files_in, missing_split
+from segnet_lab.data.ondisk import FileDataset, Pair, by_name, entry, files_in, missing_split, stem
 from segnet_lab.data.text import read_text
 
-FARTHEST = 2**31  # pixels; PIL draws with 32-bit numbers and silently nothing beyond them
+FARTHEST = 2**31  # pixels; PIL draws with 32-bit numbers and silently draws nothing beyond them
 STANFORD = ".regions.txt"
+
+Polygon = tuple[str, list[tuple[float, float]]]  # name in lower case, corners (x, y)
 
 
 class RoadEnsemble(FileDataset):
-    """Whatever of CamVid, KITTI, Stanford Background and LabelMe lies under `root`, as one data set.
+    """CamVid, KITTI, Stanford Background and LabelMe as one data set; uses whichever of them are under `root`.
 
     Its "train" split is all of KITTI, Stanford Background and LabelMe and the training split of CamVid; "val" and
-    "test" are CamVid's. Sizes differ, so batches need `size=`. The paper trained on 3,433 images of these four, but
-    which was never released: the SegNet of Table 2 cannot be rebuilt exactly. Tables and folders stand on the card.
+    "test" are CamVid's. Sizes differ, so batches need `size=`. The paper trained on 3,433 images of these four, but the
+    list of them was never released: the SegNet of Table 2 cannot be reproduced exactly. The card has the class tables
+    and the names of folders.
 
     See `FileDataset` for the parameters.
 
@@ -36,7 +39,7 @@ class RoadEnsemble(FileDataset):
     parts : dict
         Part -> number of images found.
     note : str
-        What was found, and what this is not; also given as a warning.
+        What was found, and why scores are not the paper's; also given as a warning.
 
     Examples
     --------
@@ -47,7 +50,13 @@ class RoadEnsemble(FileDataset):
 
     name = "road_ensemble"
 
-    def __init__(self, split="train", root=None, size=None, cache=True):
+    def __init__(
+        self,
+        split: str = "train",
+        root: str | Path | None = None,
+        size: Sequence[int] | None = None,
+        cache: bool = True,
+    ) -> None:
         super().__init__(split, root, size, cache)
         parts = [_part(pair, self.root) for pair in self.files]
         self.parts = {part: parts.count(part) for part in self.card.layout["marks"]}
@@ -60,7 +69,9 @@ class RoadEnsemble(FileDataset):
 
     @classmethod
     def pairs(cls, root: Path, split: str, card: Card) -> list[Pair]:
-        pairs, camvid = [], load_card("camvid")
+        """CamVid's, and for training those of the other three."""
+        pairs: list[Pair] = []
+        camvid = load_card("camvid")
         place = CamVid.within(entry(root, "camvid"), camvid)
         if place is not None:
             pairs += CamVid.pairs(place, split, camvid)
@@ -73,7 +84,8 @@ class RoadEnsemble(FileDataset):
         return pairs
 
     @classmethod
-    def read_label(cls, pair: Pair, card: Card) -> np.ndarray:
+    def read_label(cls, pair: Pair, card: Card) -> Pixels:
+        """CamVid's eleven classes, whatever the kind of file."""
         if _is_labelme(pair.label):
             with Image.open(pair.image) as image:
                 size = image.size[::-1]
@@ -86,7 +98,7 @@ class RoadEnsemble(FileDataset):
 
     @property
     def unmapped(self) -> dict[str, int]:
-        """Names in LabelMe's polygons that no row of the card maps, and how often: their pixels are void."""
+        """Names in LabelMe's polygons that no row of the card maps, and how often they occur: their pixels are void."""
         known = self.card.table("labelme")
         names = Counter(
             name for pair in self.files if _is_labelme(pair.label) for name, _ in labelme_polygons(pair.label)
@@ -94,20 +106,20 @@ class RoadEnsemble(FileDataset):
         return {name: count for name, count in names.most_common() if name not in known}
 
 
-def read_stanford(path: Path, card: Card) -> np.ndarray:
-    """Stanford Background's `*.regions.txt`: one line of integers a pixel row; negative is unknown, hence void."""
+def read_stanford(path: Path, card: Card) -> Pixels:
+    """Stanford Background's `*.regions.txt`: one line of integers per pixel row; negative is unknown, hence void."""
     text = read_text(path)
     try:
         if not text.strip():
             raise InvalidInput("the file is empty")
         values = np.loadtxt(text.split("\n"), dtype=np.int64, comments=None, ndmin=2)
     except ValueError as error:
-        raise InvalidInput(f"{path} is no grid of integers: {error}") from None
+        raise InvalidInput(f"{path} is not a grid of integers: {error}") from None
     return translate(values.clip(min=-1), {-1: card.void_index, **card.table("stanford")}, path, card)
 
 
-def read_labelme(path: Path, size: tuple[int, int], card: Card) -> np.ndarray:
-    """LabelMe's polygons painted as classes, larger ones first so that small things stay visible; the rest is void."""
+def read_labelme(path: Path, size: tuple[int, int], card: Card) -> Pixels:
+    """LabelMe's polygons drawn as classes, the largest first so that small things stay visible; the rest is void."""
     table = card.table("labelme")
     label = Image.new("L", size[::-1], card.void_index)
     draw = ImageDraw.Draw(label)
@@ -117,33 +129,32 @@ def read_labelme(path: Path, size: tuple[int, int], card: Card) -> np.ndarray:
     return np.asarray(label)
 
 
-def labelme_polygons(path: Path) -> list[tuple[str, list[tuple[float, float]]]]:
-    """[(name in lower case, [(x, y), ...]), ...] of a LabelMe file, without what its users deleted."""
+def labelme_polygons(path: Path) -> list[Polygon]:
+    """Names and corners of the polygons in a LabelMe file, without what its users deleted."""
     try:
-        things = [
-            thing
-            for thing in ET.parse(path).getroot().iterfind("object")
-            if thing.findtext("deleted", "0").strip() != "1"
-        ]
+        root = ET.parse(path).getroot()  # noqa: S314  expat limits entity expansion and reads nothing outside
+        things = [thing for thing in root.iterfind("object") if thing.findtext("deleted", "0").strip() != "1"]
         polygons = [
             (
                 " ".join(thing.findtext("name", "").lower().split()),
-                [(_coordinate(p.findtext("x")), _coordinate(p.findtext("y"))) for p in thing.iterfind("polygon/pt")],
+                [(_coordinate(p, "x"), _coordinate(p, "y")) for p in thing.iterfind("polygon/pt")],
             )
             for thing in things
         ]
     except (ET.ParseError, LookupError, TypeError, ValueError) as error:
-        raise InvalidInput(f"{path} is no LabelMe annotation: {error}") from None
+        raise InvalidInput(f"{path} is not a LabelMe annotation: {error}") from None
     if polygons and not any(corners for _, corners in polygons):
-        raise InvalidInput(f"{path} is no LabelMe annotation of polygons: none of its {len(polygons)} objects has one")
+        raise InvalidInput(
+            f"{path} is not a LabelMe annotation of polygons: none of its {len(polygons)} objects has one"
+        )
     return polygons
 
 
-def _coordinate(text: str | None) -> float:
-    value = float(text)
-    if not abs(value) < FARTHEST:  # nan fails, too
-        raise InvalidInput(f"the coordinate {text.strip()} of a corner is in no image")
-    return value
+def _coordinate(corner: ET.Element, axis: str) -> float:
+    text = corner.findtext(axis, "")
+    if not abs(float(text)) < FARTHEST:  # nan fails, too
+        raise InvalidInput(f"the coordinate {text.strip()} of a corner is outside any image")
+    return float(text)
 
 
 def _is_labelme(label: Path) -> bool:
@@ -154,13 +165,13 @@ def _kitti(root: Path) -> list[Pair]:
     training = entry(root, "training")
     images, labels = entry(training, "image_2"), entry(training, "semantic")
     own = (path for path in files_in(labels) if path.parent == labels)
-    return _by_label(images, by_name(files_in(images)), by_name(own), ".png")
+    return _by_label(images, by_name(files_in(images), stem), by_name(own, stem), ".png")
 
 
 def _stanford(root: Path) -> list[Pair]:
     images, labels = entry(root, "images"), entry(root, "labels")
     regions = by_name(files_in(labels, [STANFORD]), lambda path: normal(path.name)[: -len(STANFORD)])
-    return _by_label(images, by_name(files_in(images)), regions, ".jpg")
+    return _by_label(images, by_name(files_in(images), stem), regions, ".jpg")
 
 
 def _labelme(root: Path) -> list[Pair]:
@@ -186,7 +197,7 @@ def _part(pair: Pair, root: Path) -> str:
     return pair.label.relative_to(root).parts[0].lower()
 
 
-def _area(corners) -> float:
+def _area(corners: list[tuple[float, float]]) -> float:
     """Of a polygon, by the shoelace formula.
 
     >>> _area([(0, 0), (4, 0), (4, 2), (0, 2)])

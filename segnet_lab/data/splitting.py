@@ -1,6 +1,7 @@
-"""Lists of training and validation images for a folder of one's own."""
+"""Lists of training and validation images for your own folder."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,24 +9,25 @@ import numpy as np
 
 from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab._support.files import write_text
+from segnet_lab.data.base import check_seed
 from segnet_lab.data.cards import SPLITS, Card
 from segnet_lab.data.folder import Folder, Layout, every_pair, layout_of
 from segnet_lab.data.listings import columns, normal, without_suffix
 
-GROUPS = {
+GROUPS: dict[str, Callable[[str], str]] = {
     "image": lambda name: name,
     "prefix": lambda name: re.sub(r"[\W_]*\d+$", "", name),  # street_0001, street_0002: frames of one film
 }
 
 
 class Splits(NamedTuple):
-    """The lists that `split_folder` wrote; prints what each holds."""
+    """The lists that `split_folder` wrote; prints how many images each holds."""
 
     files: dict[str, Path]  # split -> its list
     names: dict[str, list[str]]  # split -> images, relative to their folder
     notes: tuple[str, ...] = ()  # which images are in none of them, and why
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join(
             [*(f"{path}: {len(self.names[split])} images" for split, path in self.files.items()), *self.notes]
         )
@@ -41,12 +43,12 @@ def split_folder(
     root : str or Path
         The folder that holds card.yaml.
     val, test : float, 0 <= val + test < 1
-        Share of the images, rounded; at least one image where it is not 0. At 0 no list is written, and the images of
-        one that is there already stay in it.
+        Share of the images, rounded; at least one image unless it is 0. At 0 no list is written, and the images of one
+        that is there already stay in it.
     seed : int
         The same seed gives the same lists, whatever the order of the files on disk.
     by : str
-        "image", or "prefix": images whose names differ in the number at their end only stay together, as frames of one
+        "image", or "prefix": images whose names differ only in the number at the end stay together, as frames of one
         film should.
     force : bool
         Replace lists that are there.
@@ -58,12 +60,12 @@ def split_folder(
     Raises
     ------
     FileNotFoundError
-        There is no card, no folder of images or of labels.
+        There is no card, or no folder of images or of labels.
     FileExistsError
         A list is there already; none is written.
     ValueError
-        Too few images, shares that leave none for training, splits that are folders already, a list that would be
-        written outside of `root`.
+        Too few images, shares that leave none for training, splits that are folders already, or a list that would be
+        written outside `root`.
 
     Examples
     --------
@@ -74,15 +76,15 @@ def split_folder(
     shares = _shares(val, test)
     if by not in GROUPS:
         raise InvalidInput(unknown("way to split by", by, GROUPS))
-    root = Folder.find(root)
-    card = Folder.read_card(root)
-    layout = layout_of(root, card)
-    files = {split: file for split, file in _lists(root, layout).items() if split in shares}
+    folder = Folder.find(root)
+    card = Folder.read_card(folder)
+    layout = layout_of(folder, card)
+    files = {split: file for split, file in _lists(folder, layout).items() if split in shares}
     present = [file.name for file in files.values() if file.exists()]
     if present and not force:
-        raise FileExistsError(f"{root} holds {', '.join(present)} already: force=True (--force) replaces what is there")
-    images, notes = _images(root, card, layout, kept=[split for split in SPLITS if split not in shares])
-    names = _divided(images, shares, seed, by, root)
+        raise FileExistsError(f"{folder} already holds {', '.join(present)}: force=True (--force) replaces them")
+    images, notes = _images(folder, card, layout, kept=[split for split in SPLITS if split not in shares])
+    names = _divided(images, shares, seed, by, folder)
     for split, file in files.items():
         write_text(file, "".join(f"{_line(name)}\n" for name in names[split]))
     return Splits(files, names, notes)
@@ -108,9 +110,7 @@ def _lists(root: Path, layout: Layout) -> dict[str, Path]:
     lists = {split: layout.place("listing", root, split) for split in SPLITS}
     for file in lists.values():
         if not file.resolve().is_relative_to(root.resolve()):
-            raise InvalidInput(
-                f"{file} lies outside of {root}, and nothing is written there: change `listing` on the card"
-            )
+            raise InvalidInput(f"{file} is outside {root}, and nothing is written there: change `listing` on the card")
     return lists
 
 
@@ -130,28 +130,22 @@ def _images(root: Path, card: Card, layout: Layout, kept: list[str]) -> tuple[li
 
 
 def _divided(images: list[str], shares: dict[str, float], seed: int, by: str, root: Path) -> dict[str, list[str]]:
-    groups = {}
+    by_key: dict[str, list[str]] = {}
     for name in images:
-        groups.setdefault(GROUPS[by](without_suffix(name)), []).append(name)
-    if len(groups) < len(shares):
-        what = "labelled images" if by == "image" else "names that differ in more than the number at their end"
+        by_key.setdefault(GROUPS[by](without_suffix(name)), []).append(name)
+    if len(by_key) < len(shares):
+        what = "labelled images" if by == "image" else "names that differ in more than the number at the end"
         raise InvalidInput(
-            f"{root} has {len(groups)} {what}, too few for {', '.join(shares)}: give it more, or split less"
+            f"{root} has {len(by_key)} {what}, too few for {', '.join(shares)}: add images, or make fewer splits"
         )
-    together, names = list(groups.values()), {}
-    groups = [together[i] for i in np.random.default_rng(_seed(seed)).permutation(len(together))]
+    together, names = list(by_key.values()), dict[str, list[str]]()
+    groups = [together[i] for i in np.random.default_rng(check_seed(seed)).permutation(len(together))]
     for n, split in enumerate(list(shares)[:0:-1], 1):  # test, val; train is what is left
         wanted, names[split] = round(shares[split] * len(images)), []
         while not names[split] or (len(names[split]) < wanted and len(groups) > len(shares) - n):
             names[split] += groups.pop()
     names["train"] = [name for group in groups for name in group]
     return {split: sorted(names[split]) for split in shares}
-
-
-def _seed(seed) -> int:
-    if not isinstance(seed, int) or seed < 0:
-        raise InvalidInput(f"seed={seed!r}: give a whole number, 0 or more")
-    return seed
 
 
 def _line(name: str) -> str:

@@ -95,7 +95,7 @@ def test_a_listing_and_files_of_two_unicode_forms(trees, written, on_disk):
             "val/val_00.png valannot/val_00.png x.png\n",
             r"val\.txt, line 1: expected an image, or an image and its label",
         ),
-        ("val/val_00.png valannot/val_00.png\n" * 2, r"val\.txt, line 2: .*val_00\.png' stands in line 1 already"),
+        ("val/val_00.png valannot/val_00.png\n" * 2, r"val\.txt, line 2: .*val_00\.png' is already in line 1"),
         ("val/Käfer.png valannot/x.png\n".encode("latin-1"), r"val\.txt is not UTF-8"),
     ],
 )
@@ -219,7 +219,7 @@ def test_an_installed_kit_looks_below_where_one_stands(trees, monkeypatch):
     monkeypatch.chdir(trees.root)
     trees.camvid({"train": 2}, below="datasets/camvid/")
     assert len(load_dataset("camvid")) == 2
-    assert ondisk.places("camvid") == [trees.root / "datasets" / "camvid"]
+    assert ondisk.folders_to_search("camvid") == [trees.root / "datasets" / "camvid"]
 
 
 @pytest.mark.parametrize("spelt", ["CamVid", "CAMVID", "Camvid"])
@@ -263,7 +263,7 @@ def test_a_folder_of_ones_own_is_not_camvid(trees, monkeypatch):
     with pytest.raises(FileNotFoundError, match="CamVid is not here"):
         load_dataset("camvid", root=trees.root)
     monkeypatch.setenv("SEGNET_LAB_DATA", str(trees.root))
-    assert not any(place.is_relative_to(trees.root / "cells") for place in ondisk.places("camvid"))
+    assert not any(place.is_relative_to(trees.root / "cells") for place in ondisk.folders_to_search("camvid"))
 
 
 def test_home_is_a_tilde(trees, monkeypatch):

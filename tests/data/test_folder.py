@@ -201,7 +201,7 @@ def test_a_suffix_on_the_card(own, suffix):
 def test_several_suffixes_are_refused_by_name(own, labels, shown):
     own.images("images/a.png", "images/b.png")
     own.labels(*(f"labels/{name}.png" for name in labels))
-    with pytest.raises(ValueError, match=rf"named as images and {shown}: name one as `label_suffix` under `layout`"):
+    with pytest.raises(ValueError, match=rf"named like images, with {shown}: name one as `label_suffix` under `layout`"):
         own.load()
 
 
@@ -210,7 +210,7 @@ def test_labels_that_are_named_as_no_image(own, label):
     own.images("images/frame_1.png", "images/frame_2.png")
     own.labels(f"labels/{label}.png")
     with pytest.raises(
-        ValueError, match=rf"no label in .*labels is named as an image is \('{label}', 'frame_1'\): rename"
+        ValueError, match=rf"no label in .*labels is named like an image \('{label}', 'frame_1'\): rename"
     ):
         own.load()
 
@@ -250,7 +250,7 @@ def test_images_and_labels_in_one_folder(own, folder):
 def test_one_folder_without_a_suffix(own):
     own.layout(images="all", labels="all")
     own.images("all/a.png")
-    with pytest.raises(ValueError, match=r"all holds images and labels: name .* as `label_suffix` under `layout`"):
+    with pytest.raises(ValueError, match=r"all holds images and labels: give .* as `label_suffix` under `layout`"):
         own.load()
 
 
@@ -342,7 +342,7 @@ def test_files_outside_of_the_root(own, tmp_path_factory):
         ("a0\n\na0.png\n", r"line 3: 'a0\.png' is the image of line 1 again"),
         ("a0\nimages/a0.png labels/a0.png\n", r"line 2: 'images/a0\.png' is the image of line 1 again"),
         ("a0.png\n{root}/images/a0.png\n", r"line 2: '.*/images/a0\.png' is the image of line 1 again"),
-        ("a0\nb0\na0\n", r"line 3: 'a0' stands in line 1 already"),
+        ("a0\nb0\na0\n", r"line 3: 'a0' is already in line 1"),
         ("a0 b0\n", r"line 1: unknown image of .*images 'a0 b0'"),
     ],
 )

@@ -73,7 +73,7 @@ def test_a_line_that_names_nothing_or_too_much(tmp_path, line):
     ],
 )
 def test_an_image_that_stands_there_twice(tmp_path, first, again):
-    with pytest.raises(ValueError, match=r"train\.txt, line 3: '.*' stands in line 1 already"):
+    with pytest.raises(ValueError, match=r"train\.txt, line 3: '.*' is already in line 1"):
         listed(tmp_path / "train.txt", f"{first}\nb0\n{again}\n")
 
 
@@ -191,7 +191,7 @@ def test_litter_is_never_data(trees):
     ):
         trees.text(f"images/{name}", "")
         assert is_litter(name.split("/")[0]) == (name != "notes.txt")
-    with pytest.raises(FileNotFoundError, match=r"no image in .*images: wanted are \.png"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*images: expected \.png"):
         Files(trees.root / "images")
     trees.photo("images/x (1).png")
     assert list(Files(trees.root / "images").names.values()) == ["x (1)"]

@@ -201,7 +201,7 @@ def test_sunrgbd_upper_case(trees):
 def test_sunrgbd_a_number_of_another_split(trees, split, number):
     root = sun(trees)
     trees.photo(f"SUNRGBD-{split}_images/img-{number:06d}.jpg")
-    with pytest.raises(ValueError, match=rf"img-{number:06d}\.jpg is no image of split '{split}', .* from 1 to 5\d+$"):
+    with pytest.raises(ValueError, match=rf"img-{number:06d}\.jpg is not in split '{split}', .* from 1 to 5\d+$"):
         load_dataset("sunrgbd", split, root=root)
 
 
@@ -274,37 +274,37 @@ def test_an_unknown_cityscapes_id(trees):
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("stanford/labels/6000124.regions.txt", "0 1 x\n", r"6000124\.regions\.txt is no grid of integers"),
-        ("stanford/labels/6000124.regions.txt", "", r"6000124\.regions\.txt is no grid of integers: the file is empty"),
-        ("stanford/labels/6000124.regions.txt", "\n \n", r"6000124\.regions\.txt is no grid of integers: .* empty"),
-        ("stanford/labels/6000124.regions.txt", "# nothing\n", r"6000124\.regions\.txt is no grid of integers"),
-        ("stanford/labels/6000124.regions.txt", "0 1 nan\n0 0 0\n", r"6000124\.regions\.txt is no grid of integers"),
-        ("stanford/labels/6000124.regions.txt", "0 1 2\n0 0\n", r"6000124\.regions\.txt is no grid of integers"),
+        ("stanford/labels/6000124.regions.txt", "0 1 x\n", r"6000124\.regions\.txt is not a grid of integers"),
+        ("stanford/labels/6000124.regions.txt", "", r"6000124\.regions\.txt is not a grid of integers: the file is empty"),
+        ("stanford/labels/6000124.regions.txt", "\n \n", r"6000124\.regions\.txt is not a grid of integers: .* empty"),
+        ("stanford/labels/6000124.regions.txt", "# nothing\n", r"6000124\.regions\.txt is not a grid of integers"),
+        ("stanford/labels/6000124.regions.txt", "0 1 nan\n0 0 0\n", r"6000124\.regions\.txt is not a grid of integers"),
+        ("stanford/labels/6000124.regions.txt", "0 1 2\n0 0\n", r"6000124\.regions\.txt is not a grid of integers"),
         ("stanford/labels/6000124.regions.txt", "0 1 8\n0 0 0\n", r"label value 8 at row 0, column 2"),
-        ("labelme/Annotations/street/a.xml", "", r"a\.xml is no LabelMe annotation: no element found"),
+        ("labelme/Annotations/street/a.xml", "", r"a\.xml is not a LabelMe annotation: no element found"),
         *(
             (
                 "labelme/Annotations/street/a.xml",
                 LABELME.replace("<x>1</x>", f"<x>{value}</x>", 1),
-                rf"a\.xml is no LabelMe annotation: the coordinate {re.escape(value)} of a corner is in no image",
+                rf"a\.xml is not a LabelMe annotation: the coordinate {re.escape(value)} of a corner is outside any image",
             )
             for value in ("nan", "inf", "-inf", "1e300", "-3e9")
         ),
         (
             "labelme/Annotations/street/a.xml",
             "<annotation><object><name>car</name><bndbox><xmin>1</xmin></bndbox></object></annotation>",
-            r"a\.xml is no LabelMe annotation of polygons: none of its 1 objects has one",
+            r"a\.xml is not a LabelMe annotation of polygons: none of its 1 objects has one",
         ),
         (
             "labelme/Annotations/street/a.xml",
             '<?xml version="1.0" encoding="ebcdic-x"?><annotation/>',
-            r"a\.xml is no LabelMe annotation: unknown encoding",
+            r"a\.xml is not a LabelMe annotation: unknown encoding",
         ),
-        ("labelme/Annotations/street/a.xml", "<annotation><object>", r"a\.xml is no LabelMe annotation"),
+        ("labelme/Annotations/street/a.xml", "<annotation><object>", r"a\.xml is not a LabelMe annotation"),
         (
             "labelme/Annotations/street/a.xml",
             LABELME.replace("<x>1</x>", "<x>?</x>"),
-            r"a\.xml is no LabelMe annotation",
+            r"a\.xml is not a LabelMe annotation",
         ),
     ],
 )
