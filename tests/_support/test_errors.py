@@ -16,8 +16,8 @@ PACKAGE = Path(sl.__file__).parent
 FOREIGN = {  # raised for a caller that is not ours, or for the code a few lines above, which catches it
     "AttributeError": ("__init__.py", "metrics/__init__.py", "widgets/__init__.py"),  # __getattr__ of a module
     "MarkedYAMLError": ("data/strict_yaml.py",),  # what yaml raises itself, caught where the file is read
-    "ReadError": ("data/download.py",),  # one of DAMAGED
-    "HTTPException": ("data/download.py",),  # one of BROKEN
+    "ReadError": ("data/unpacking.py",),  # one of DAMAGED
+    "HTTPException": ("data/fetching.py",),  # one of BROKEN
     "SystemExit": ("cli",),
     "KeyboardInterrupt": ("lessons",),
     **dict.fromkeys(("UsageError", "ClickException", "Exit", "Abort"), ("cli",)),  # click's own

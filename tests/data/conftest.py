@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data.server import served
+
 
 class Trees:
     """Writes files below `root`; labels are given as arrays, images are grey noise of the same size."""
@@ -50,6 +52,12 @@ class Trees:
 @pytest.fixture
 def trees(tmp_path):
     return Trees(tmp_path)
+
+
+@pytest.fixture
+def source():
+    with served() as source:
+        yield source
 
 
 @pytest.fixture(autouse=True)
