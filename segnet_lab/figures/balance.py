@@ -1,12 +1,15 @@
 """Who owns the loss: pixels of each class times its weight (Section 3.2)."""
 
 import numpy as np
+from numpy.typing import ArrayLike
+from torch import Tensor
 
+from segnet_lab.data.base import Labelled
 from segnet_lab.figures.scene import Scene, classes, numbers, photo
 
 
-def loss_shares(pixels, weights) -> np.ndarray:
-    """Share of each class in the loss, if a network is as unsure of every pixel.
+def loss_shares(pixels: Tensor | ArrayLike, weights: Tensor | ArrayLike) -> np.ndarray:
+    """Share of each class in the loss of a network that is equally unsure of every pixel.
 
     Parameters
     ----------
@@ -27,11 +30,13 @@ def loss_shares(pixels, weights) -> np.ndarray:
     return loss / loss.sum() if loss.sum() else loss
 
 
-def class_weight_map(image, label, weights, data) -> Scene:
-    """What every pixel of a label map counts in the loss."""
-    label = np.asarray(label)
+def class_weight_map(
+    image: Tensor | ArrayLike, label: Tensor | ArrayLike, weights: Tensor | ArrayLike, data: Labelled
+) -> Scene:
+    """How much every pixel of a label map counts in the loss."""
+    label, weights = np.asarray(label), np.asarray(weights, np.float32)
     void = label == data.ignore_index
-    weight = np.append(np.asarray(weights, np.float32), 0)[np.where(void, len(weights), label)]
+    weight = np.append(weights, 0)[np.where(void, len(weights), label)]
     pictures = (
         photo("image", image),
         classes("truth", label, data),
@@ -40,24 +45,23 @@ def class_weight_map(image, label, weights, data) -> Scene:
     return Scene(pictures)
 
 
-def loss_share_bars(pixels, weights, data) -> str:
+def loss_share_bars(pixels: Tensor | ArrayLike, weights: Tensor | ArrayLike, data: Labelled) -> str:
     """Share of the pixels and of the loss, class by class, as bars in HTML.
 
     Parameters
     ----------
     pixels, weights
         As in `loss_shares`.
-    data : SegmentationDataset
-        Anything with class_names and palette.
+    data : Labelled
 
     Returns
     -------
     str
     """
-    before, after = loss_shares(pixels, np.ones(len(weights))), loss_shares(pixels, weights)
+    before, after = loss_shares(pixels, np.ones(len(data.class_names))), loss_shares(pixels, weights)
     longest = max(before.max(), after.max(), 1e-9)
 
-    def bar(share, colour):
+    def bar(share: float, colour: str) -> str:
         style = f"width:{120 * share / longest:.1f}px;background:{colour};height:10px;outline:1px solid"
         return f'<td style="width:124px"><div style="{style}"></div></td><td style="text-align:right">{share:.1%}</td>'
 

@@ -1,6 +1,6 @@
 """Charts of numbers: training curves, ours beside the paper's, accuracy against memory, class by class."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from itertools import cycle
 
 import matplotlib.pyplot as plt
@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.lines import Line2D
 
-from segnet_lab.figures.style import BLUE, COLOURS, FIGURE_WIDTH, INK, LINE, ORANGE, SOFT, styled
+from segnet_lab.figures.style import BLUE, COLOURS, FIGURE_WIDTH, INK, LINE, ORANGE, SOFT, plain_numbers, styled
 
 MARKERS = "os^Dv<>"
 
@@ -39,13 +39,14 @@ def against(panels: Mapping[str, pd.DataFrame], across: str, up: str) -> Figure:
     figure.canvas.draw()  # places are known only now
     for axes, table in zip(grid.flat, panels.values(), strict=True):
         table = table.dropna(subset=[across, up]).rename(index=lambda name: str(name).replace("_", " "))
-        _name_points(axes, table[across], table[up])
+        name_points(axes, table[across], table[up])
     return figure
 
 
-def _name_points(axes: Axes, xs: pd.Series, ys: pd.Series) -> None:
+def name_points(axes: Axes, xs: pd.Series, ys: pd.Series) -> None:
     """A name beside each point, above or below it where another name stands already, never past the panel's end."""
-    taken, end = [], axes.get_window_extent().x1 * 72 / axes.figure.dpi  # boxes of names, in points of the figure
+    taken: list[tuple[float, float, float, float]] = []  # boxes of names, in points of the figure
+    end = axes.get_window_extent().x1 * 72 / axes.figure.dpi
     for name, at in sorted(zip(xs.index, zip(xs, ys, strict=True), strict=True), key=lambda point: -point[1][0]):
         x, y = axes.transData.transform(at) * 72 / axes.figure.dpi
         wide = 5.0 * len(str(name))
@@ -78,8 +79,7 @@ def curves(panels: Mapping[str, pd.DataFrame], x: str, y: str = "", log: bool = 
     -------
     Figure
     """
-    names = list(dict.fromkeys(name for table in panels.values() for name in table))
-    colours = dict(zip(names, cycle([*COLOURS, SOFT, INK]), strict=False))
+    colours = colour_names(name for table in panels.values() for name in table)
     figure, grid = plt.subplots(1, len(panels), figsize=(FIGURE_WIDTH, 3.4), sharey=same, squeeze=False)
     for axes, (title, table) in zip(grid.flat, panels.items(), strict=True):
         for name, values in table.items():
@@ -91,7 +91,7 @@ def curves(panels: Mapping[str, pd.DataFrame], x: str, y: str = "", log: bool = 
             if len(table) <= 8:  # every place has its number, and none between
                 axes.set_xticks(table.index, minor=False)
                 axes.set_xticks([], minor=True)
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            plain_numbers(axes.xaxis)
             axes.xaxis.set_minor_formatter("")
         axes.grid(axis="y")
     grid[0, 0].set_ylabel(y)
@@ -101,7 +101,7 @@ def curves(panels: Mapping[str, pd.DataFrame], x: str, y: str = "", log: bool = 
     return figure
 
 
-def _name_lines(axes: Axes, table: pd.DataFrame, colours: Mapping) -> None:
+def _name_lines(axes: Axes, table: pd.DataFrame, colours: Mapping[Hashable, str]) -> None:
     ends = table.ffill().iloc[-1:].T.iloc[:, 0].dropna().sort_values() if len(table) else pd.Series(dtype=float)
     low, high = axes.get_ylim()
     gap = (high - low) * 11 / (axes.get_window_extent().height * 72 / axes.figure.dpi)
@@ -151,7 +151,7 @@ def bars_beside_paper(table: pd.DataFrame, scores: tuple[str, ...] = ("G", "C", 
 
 
 @styled
-def score_against_memory(panels: dict[str, pd.DataFrame], score: str, memory: str) -> Figure:
+def score_against_memory(panels: Mapping[str, pd.DataFrame], score: str, memory: str) -> Figure:
     """Each network as a point: what it remembers for its decoder across, how well it does upwards.
 
     Parameters
@@ -171,7 +171,7 @@ def score_against_memory(panels: dict[str, pd.DataFrame], score: str, memory: st
         axes.scatter(table[memory], table[score], s=50, zorder=3)
         axes.margins(y=0.12)  # labels that were spread stay inside
         axes.set_xscale("symlog", linthresh=1, linscale=0.5)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        plain_numbers(axes.xaxis)
         low, high = axes.get_ylim()
         axes.set(title=title, xlabel=memory, ylabel=score, xlim=(-0.3, 4000), xticks=[0, 1, 10, 100])
         heights = spread(table[score].to_numpy(float), (high - low) / 16)
@@ -185,7 +185,7 @@ def score_against_memory(panels: dict[str, pd.DataFrame], score: str, memory: st
 
 
 @styled
-def trade_off(arrows: dict[str, pd.DataFrame], title: str = "") -> Figure:
+def trade_off(arrows: Mapping[str, pd.DataFrame], title: str = "") -> Figure:
     """Global accuracy G against class average C: where class balancing takes a network.
 
     Parameters
@@ -259,6 +259,17 @@ def differences(table: pd.DataFrame, margin: float = 0.0, title: str = "") -> Fi
 
 
 # --------------------------------------------------------------------------------------------------
+
+
+def colour_names(names: Iterable[Hashable]) -> dict[Hashable, str]:
+    """A colour for each name, the same wherever it is drawn; after eight they begin again.
+
+    >>> colour_names(["segnet", "fcn", "segnet"])
+    {'segnet': '#0072b2', 'fcn': '#d55e00'}
+    """
+    return dict(zip(dict.fromkeys(names), cycle([*COLOURS, SOFT, INK]), strict=False))
+
+
 def spread(values: np.ndarray, gap: float) -> np.ndarray:
     """Heights for labels, as near as may be to the values they belong to, but `gap` apart.
 
@@ -272,7 +283,7 @@ def spread(values: np.ndarray, gap: float) -> np.ndarray:
     >>> spread(np.array([1.0, 1.0, 9.0]), gap=2).tolist()
     [0.0, 2.0, 9.0]
     """
-    groups = []  # of neighbours that touch: sum of their wishes for the first one's place, how many
+    groups: list[list[float]] = []  # of neighbours that touch: sum of their wishes for the first one's place, how many
     for value in values:
         groups.append([value, 1])
         while len(groups) > 1 and _place(groups[-2]) + gap * groups[-2][1] > _place(groups[-1]):
@@ -282,11 +293,11 @@ def spread(values: np.ndarray, gap: float) -> np.ndarray:
     return np.concatenate([_place(g) + gap * np.arange(g[1]) for g in groups]) if groups else np.zeros(0)
 
 
-def _place(group: list) -> float:
+def _place(group: list[float]) -> float:
     return group[0] / group[1]
 
 
-def _label_ends(axes: Axes, ends: dict[str, tuple[float, float, str]], gap: float) -> None:
+def label_ends(axes: Axes, ends: dict[str, tuple[float, float, str]], gap: float) -> None:
     """Names at the right end of lines, instead of a legend."""
     ordered = sorted(ends.items(), key=lambda item: item[1][1])
     heights = spread(np.array([y for _, (_, y, _) in ordered]), gap)
@@ -300,7 +311,5 @@ def _label_ends(axes: Axes, ends: dict[str, tuple[float, float, str]], gap: floa
 
 def _key(figure: Figure, colours: dict[str, str]) -> None:
     """Which colour is whose, at the top right."""
-    handles = [
-        plt.Line2D([], [], marker="s", linestyle="", color=colour, label=name) for name, colour in colours.items()
-    ]
+    handles = [Line2D([], [], marker="s", linestyle="", color=colour, label=name) for name, colour in colours.items()]
     figure.legend(handles=handles, loc="outside upper right", ncols=len(colours), handletextpad=0.2)

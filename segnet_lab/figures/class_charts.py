@@ -5,11 +5,15 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from numpy.typing import ArrayLike
 
-from segnet_lab.figures.charts import MARKERS, _name_points
-from segnet_lab.figures.style import BLUE, COLOURS, FIGURE_WIDTH, INK, LINE, ORANGE, SOFT, styled
+from segnet_lab.figures.charts import name_points
+from segnet_lab.figures.style import BLUE, COLOURS, FIGURE_WIDTH, INK, LINE, ORANGE, SOFT, plain_numbers, styled
+
+MARKERS = "os^Dv<>"
 
 
 @styled
@@ -32,16 +36,9 @@ def class_dots(panels: Mapping[str, pd.DataFrame], unit: str = "class accuracy, 
         1, len(panels), figsize=(FIGURE_WIDTH, 1.0 + 0.3 * len(rows) + 0.2 * most), sharey=True, squeeze=False
     )
     for axes, (title, table) in zip(grid.flat, panels.items(), strict=True):
-        table = table.reindex(rows)
-        at = np.arange(len(rows))
-        axes.hlines(at, table.min(axis=1), table.max(axis=1), color=LINE, zorder=1)
-        for (name, values), colour, marker in zip(table.items(), COLOURS, MARKERS, strict=False):
-            axes.scatter(values, at, s=42, color=colour, marker=marker, label=name, zorder=2, alpha=0.9)
+        _dots(axes, table.reindex(rows))
         axes.set(title=title, xlabel=unit, xlim=(-3, 103))
-        axes.grid(axis="x")
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.6 / (0.3 * len(rows))), borderaxespad=0, labelspacing=0.3)
-    grid[0, 0].set_yticks(at, rows)
-    grid[0, 0].invert_yaxis()
     return figure
 
 
@@ -68,7 +65,7 @@ def against_share(panels: Mapping[str, pd.DataFrame], unit: str, zero: bool = Fa
         table = table[table["share"] > 0].dropna(subset=["share", "value"])
         axes.scatter(100 * table["share"], table["value"], s=34, color=BLUE, zorder=3)
         axes.set(title=title, xlabel="share of the pixels, percent", xscale="log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        plain_numbers(axes.xaxis)
         axes.margins(0.12, 0.08)
         if zero:
             axes.axhline(0, color=SOFT, linewidth=1)
@@ -77,7 +74,7 @@ def against_share(panels: Mapping[str, pd.DataFrame], unit: str, zero: bool = Fa
     figure.canvas.draw()  # places are known only now
     for axes, table in zip(grid.flat, panels.values(), strict=True):
         table = table[table["share"] > 0].dropna(subset=["share", "value"])
-        _name_points(axes, 100 * table["share"], table["value"])
+        name_points(axes, 100 * table["share"], table["value"])
     return figure
 
 
@@ -143,24 +140,17 @@ def dots_by_class(table: pd.DataFrame, title: str, log: bool = False) -> Figure:
     Figure
     """
     figure, axes = plt.subplots(figsize=(FIGURE_WIDTH, 1.0 + 0.3 * len(table)))
-    rows = np.arange(len(table))
-    axes.hlines(rows, table.min(axis=1), table.max(axis=1), color=LINE, zorder=1)
-    markers = "os^Dv<>"
-    for (name, values), colour, marker in zip(table.items(), COLOURS, markers, strict=False):
-        axes.scatter(values, rows, s=42, color=colour, marker=marker, label=name, zorder=2, alpha=0.9)
-    axes.set_yticks(rows, table.index)
-    axes.invert_yaxis()
+    _dots(axes, table)
     if log:
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        plain_numbers(axes.xaxis)
     axes.set_title(title)
-    axes.grid(axis="x")
     figure.legend(loc="outside upper right", ncols=len(table.columns))
     return figure
 
 
 @styled
-def stacked_shares(table: pd.DataFrame, palette, title: str = "") -> Figure:
+def stacked_shares(table: pd.DataFrame, palette: ArrayLike, title: str = "") -> Figure:
     """How a whole is divided among the classes: a bar a row, each as long as the others.
 
     Parameters
@@ -177,8 +167,8 @@ def stacked_shares(table: pd.DataFrame, palette, title: str = "") -> Figure:
     shares = table.div(table.sum(axis=1), axis=0)
     figure, axes = plt.subplots(figsize=(FIGURE_WIDTH, 0.7 + len(table)))
     left = np.zeros(len(shares))
-    rows = np.arange(len(shares))
-    for column, colour in zip(shares, np.asarray(palette) / 255, strict=True):
+    rows = range(len(shares))
+    for column, colour in zip(map(str, shares), np.asarray(palette) / 255, strict=True):
         axes.barh(rows, shares[column], 0.8, left=left, color=colour, edgecolor="white", linewidth=0.8)
         ink = "white" if colour @ (0.3, 0.59, 0.11) < 0.5 else INK
         for row, share in zip(rows, shares[column], strict=True):
@@ -196,3 +186,18 @@ def stacked_shares(table: pd.DataFrame, palette, title: str = "") -> Figure:
     axes.spines[:].set_visible(False)
     axes.tick_params(left=False)
     return figure
+
+
+def _dots(axes: Axes, table: pd.DataFrame) -> None:
+    """A thin line per class from the lowest to the highest value, and a dot per column; classes from the top down."""
+    axes.hlines(range(len(table)), table.min(axis=1), table.max(axis=1), color=LINE, zorder=1)
+    columns = len(table.columns)
+    values = table.rename_axis(index="class", columns="series").reset_index().melt("class")
+    sns.scatterplot(
+        values, x="value", y="class", hue="series", style="series", ax=axes,
+        palette=[*COLOURS, SOFT][:columns], markers=list(MARKERS[:columns]), s=60, alpha=0.9, linewidth=0, zorder=2,
+    )  # fmt: skip
+    axes.set(xlabel="", ylabel="", ylim=(len(table) - 0.5, -0.5))
+    if (key := axes.get_legend()) is not None:  # the callers have a place for it
+        key.remove()
+    axes.grid(axis="x")

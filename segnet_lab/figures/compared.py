@@ -1,11 +1,14 @@
-"""Scenes that hold predictions against the truth and against each other: classes, errors, boundaries."""
+"""Scenes that compare predictions with the truth and with each other: classes, errors, boundaries."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.ndimage import distance_transform_edt
+from torch import Tensor
 
+from segnet_lab.data.base import Labelled
 from segnet_lab.figures.scene import Picture, Scene, classes, palette, photo
 from segnet_lab.figures.style import BLUE, LINE, ORANGE, PAPER, SOFT
 from segnet_lab.metrics import SegmentationScores, boundary_f1, boundary_matches
@@ -24,14 +27,20 @@ class Prediction(NamedTuple):
     scores: dict[str, float]  # G, C, mIoU, BF of this image; {} where nobody knows the truth
 
 
-def judge(label, truth, data) -> Prediction:
+def judge(label: Tensor | ArrayLike, truth: Tensor | ArrayLike, data: Labelled) -> Prediction:
     """A prediction with its scores on one image; nan where the image has no class that counts."""
-    scores = SegmentationScores(data.num_classes, data.ignore_index)
+    scores = SegmentationScores(len(data.class_names), data.ignore_index)
     scores.update(label, truth)
     return Prediction(np.asarray(label), scores.compute())
 
 
-def predictions(image, truth, predicted: Mapping[str, Prediction], data, errors: bool = False) -> Scene:
+def predictions(
+    image: Tensor | ArrayLike,
+    truth: Tensor | ArrayLike | None,
+    predicted: Mapping[str, Prediction],
+    data: Labelled,
+    errors: bool = False,
+) -> Scene:
     """Image, truth, and what each network says.
 
     Parameters
@@ -39,8 +48,7 @@ def predictions(image, truth, predicted: Mapping[str, Prediction], data, errors:
     image : float (3, H, W), 0..1
     truth : (H, W), or None where nobody knows
     predicted : dict, name -> Prediction
-    data : SegmentationDataset
-        Anything with class_names, palette and ignore_index.
+    data : Labelled
     errors : bool
         Colour what is wrong orange instead of showing classes.
     """
@@ -54,7 +62,7 @@ def predictions(image, truth, predicted: Mapping[str, Prediction], data, errors:
     return Scene(tuple(pictures), "Orange is wrong." if errors else "")
 
 
-def _right_or_wrong(picture: Picture, truth: np.ndarray, data) -> Picture:
+def _right_or_wrong(picture: Picture, truth: np.ndarray, data: Labelled) -> Picture:
     """The classes of a prediction twice: right ones in grey, then wrong ones in orange; void stays black."""
     count = len(data.class_names)
     wrong = (picture.pixels != truth) & (truth != data.ignore_index)
@@ -64,7 +72,14 @@ def _right_or_wrong(picture: Picture, truth: np.ndarray, data) -> Picture:
     return picture._replace(pixels=pixels, palette=colours, names=names)
 
 
-def two_predictions(image, truth, a: str, b: str, predicted: Mapping[str, Prediction], data) -> Scene:
+def two_predictions(
+    image: Tensor | ArrayLike,
+    truth: Tensor | ArrayLike,
+    a: str,
+    b: str,
+    predicted: Mapping[str, Prediction],
+    data: Labelled,
+) -> Scene:
     """Two networks on one image, and where only one of them is right.
 
     Parameters
@@ -73,8 +88,7 @@ def two_predictions(image, truth, a: str, b: str, predicted: Mapping[str, Predic
     truth : (H, W)
     a, b : names out of `predicted`
     predicted : dict, name -> Prediction
-    data : SegmentationDataset
-        Anything with class_names, palette and ignore_index.
+    data : Labelled
     """
     truth = np.asarray(truth)
     known = truth != data.ignore_index
@@ -86,27 +100,33 @@ def two_predictions(image, truth, a: str, b: str, predicted: Mapping[str, Predic
     return Scene((*ours.pictures, difference))
 
 
-def boundaries(pred, target, cls: int, data, tolerance: float = 0.0075, matching: str = "one_to_one") -> Scene:
+def boundaries(
+    pred: Tensor | ArrayLike,
+    target: Tensor | ArrayLike,
+    cls: int,
+    data: Labelled,
+    tolerance: float = 0.0075,
+    matching: str = "one_to_one",
+) -> Scene:
     """The boundary of one class in a prediction and in the truth, matched within a tolerance; scores beside it.
 
     Parameters
     ----------
     pred, target : (H, W)
     cls : int
-    data : SegmentationDataset
-        Anything with class_names, palette, num_classes and ignore_index.
+    data : Labelled
     tolerance : float
         As in `boundary_f1`: below 1 a share of the diagonal, from 1 on pixels.
     matching : {"one_to_one", "distance"}
     """
-    rules = {"tolerance": tolerance, "matching": matching, "ignore_index": data.ignore_index}
-    found = boundary_matches(pred, target, cls, **rules)
-    bf = boundary_f1(pred, target, data.num_classes, **rules)
-    scores = SegmentationScores(data.num_classes, data.ignore_index, boundary=False)
+    count, void = len(data.class_names), data.ignore_index
+    found = boundary_matches(pred, target, cls, tolerance=tolerance, matching=matching, ignore_index=void)
+    bf = boundary_f1(pred, target, count, tolerance=tolerance, matching=matching, ignore_index=void)
+    scores = SegmentationScores(count, void, boundary=False)
     scores.update(np.asarray(pred), np.asarray(target))
     iou = float(scores.per_class()["IoU"][cls])
 
-    def outline(whose, drawn, matched, name, share):
+    def outline(whose: str, drawn: np.ndarray, matched: np.ndarray, name: str, share: float) -> Picture:
         note = f"{name} {matched.sum()}/{drawn.sum()} = {share:.2f}"
         pixels = np.where(drawn, np.where(matched, 1, 2), 0).astype(np.uint8)
         return Picture(f"boundary of the {whose}", pixels, _OUTLINE_PALETTE, OUTLINE, note=note)
@@ -125,7 +145,7 @@ def boundaries(pred, target, cls: int, data, tolerance: float = 0.0075, matching
     return Scene(pictures, note)
 
 
-def made_up_predictions(truth, ignore_index: int | None = None) -> dict[str, np.ndarray]:
+def made_up_predictions(truth: Tensor | ArrayLike, ignore_index: int | None = None) -> dict[str, np.ndarray]:
     """Three wrong predictions on which mIoU and BF disagree, made from the truth.
 
     "moved" by one pixel costs thin things their IoU, but hardly a boundary pixel at the paper's tolerance. "ragged"
@@ -150,23 +170,23 @@ def made_up_predictions(truth, ignore_index: int | None = None) -> dict[str, np.
     >>> {name: int((label != truth).sum()) for name, label in made.items()}
     {'moved': 24, 'ragged': 28, 'patches': 322}
     """
-    truth = np.asarray(truth)
-    if ignore_index is not None and (truth != ignore_index).any():
-        nearest = distance_transform_edt(truth == ignore_index, return_distances=False, return_indices=True)
-        truth = truth[tuple(nearest)]
-    rows, columns = np.indices(truth.shape)
-    present = np.unique(truth).tolist()
-    room = {c: distance_transform_edt(np.pad(truth == c, 1))[1:-1, 1:-1] for c in present}  # to the next other thing
+    real = np.asarray(truth)
+    if ignore_index is not None and (real != ignore_index).any():
+        nearest = distance_transform_edt(real == ignore_index, return_distances=False, return_indices=True)
+        real = real[tuple(nearest)]
+    rows, columns = np.indices(real.shape)
+    present = np.unique(real).tolist()
+    room = {c: distance_transform_edt(np.pad(real == c, 1))[1:-1, 1:-1] for c in present}  # to the next other thing
 
-    moved = truth[rows, np.maximum(columns - 1, 0)]
-    shake = np.random.default_rng(0).integers(-RAGGED, RAGGED + 1, (2, *truth.shape))
-    last = np.array(truth.shape) - 1
-    ragged = truth[(rows + shake[0]).clip(0, last[0]), (columns + shake[1]).clip(0, last[1])]
+    moved = real[rows, np.maximum(columns - 1, 0)]
+    shake = np.random.default_rng(0).integers(-RAGGED, RAGGED + 1, (2, *real.shape))
+    last = np.array(real.shape) - 1
+    ragged = real[(rows + shake[0]).clip(0, last[0]), (columns + shake[1]).clip(0, last[1])]
     large = [c for c in present if room[c].max() > 2 * RAGGED]
-    ragged = np.where(np.isin(truth, large) & np.isin(ragged, large), ragged, truth)
-    patches = truth.copy()
+    ragged = np.where(np.isin(real, large) & np.isin(ragged, large), ragged, real)
+    patches = real.copy()
     for n, c in enumerate(present):
-        row, column = np.unravel_index(room[c].argmax(), truth.shape)
+        row, column = np.unravel_index(room[c].argmax(), real.shape)
         radius = 0.9 * room[c].max()
         if radius > RAGGED:
             patches[(rows - row) ** 2 + (columns - column) ** 2 < radius**2] = present[n - 1]

@@ -1,18 +1,20 @@
-"""The fully connected CRF seen: to whom a pixel listens."""
+"""What the fully connected CRF does: which other pixels a pixel listens to."""
 
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from segnet_lab.figures.label_maps import show_image
 from segnet_lab.figures.style import FIGURE_WIDTH, MARK, SEQUENTIAL, bare, styled
 
 
 @styled
-def listening(image, at: tuple[int, int], heard: Mapping[str, np.ndarray]) -> Figure:
-    """An image with one pixel marked, and how strongly that pixel hears every other one.
+def listening(image: Tensor | ArrayLike, at: tuple[int, int], heard: Mapping[str, np.ndarray]) -> Figure:
+    """An image with one pixel marked, and how strongly every other pixel weighs in its label.
 
     Parameters
     ----------
@@ -26,7 +28,7 @@ def listening(image, at: tuple[int, int], heard: Mapping[str, np.ndarray]) -> Fi
     -------
     Figure
     """
-    _, height, width = np.shape(image)
+    height, width = np.asarray(image).shape[1:]
     columns = 1 + len(heard)
     side = FIGURE_WIDTH / max(columns, 3)
     figure, panels = plt.subplots(1, columns, figsize=(side * columns, side * height / width + 0.4))

@@ -1,4 +1,4 @@
-"""Figures on dark paper: what is neutral changes its colour, what means something keeps it."""
+"""Figures on a dark page: neutral colours change, colours that mean something stay."""
 
 import re
 from base64 import b64encode
@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jupyter_core.paths import jupyter_config_dir
+from matplotlib.artist import Artist
 from matplotlib.collections import Collection
 from matplotlib.colors import to_hex, to_rgba, to_rgba_array
 from matplotlib.figure import Figure
@@ -21,6 +23,9 @@ from matplotlib.text import Text
 from segnet_lab._support.progress import headless
 from segnet_lab._support.settings import JUPYTERLAB_SETTINGS_DIR, VSCODE_PID
 from segnet_lab.figures.style import BLUE, INK, LINE, ORANGE, PAPER, SKY, SOFT
+
+if TYPE_CHECKING:  # not in every matplotlib
+    from matplotlib.typing import ColorType
 
 WHITE = "#ffffff"
 NEUTRAL = {WHITE: "#16191e", INK: "#eceff3", SOFT: "#a4adb9", LINE: "#414a55", PAPER: "#22272e"}  # as in pixel_view.css
@@ -34,7 +39,7 @@ _COLOURS = {  # what holds colours -> the names of its colours; the first kind t
 
 @contextmanager
 def on_paper(figure: Figure, dark: bool) -> Iterator[Figure]:
-    """For a while, the figure in colours for a dark page; then, or if `dark` is false, as it was drawn.
+    """The figure in colours for a dark page while the block runs; afterwards, or if `dark` is false, as it was drawn.
 
     Paper, ink, lines and empty cells change. Images, bars and curves keep their colours, and so do letters on them.
 
@@ -73,11 +78,11 @@ def on_paper(figure: Figure, dark: bool) -> Iterator[Figure]:
             take_back()
 
 
-def _recolour(artist, name: str, colours: dict[str, str]) -> Callable[[], None]:
+def _recolour(artist: Artist, name: str, colours: dict[str, str]) -> Callable[[], None]:
     """Give an artist's colour, or each of them, its counterpart; what takes that back."""
     old, put = getattr(artist, f"get_{name}")(), getattr(artist, f"set_{name}")
 
-    def new(colour):
+    def new(colour: "ColorType") -> tuple[float, float, float, float]:
         rgba = to_rgba(colour)
         return to_rgba(colours.get(to_hex(rgba), rgba), rgba[3])
 
@@ -88,7 +93,7 @@ def _recolour(artist, name: str, colours: dict[str, str]) -> Callable[[], None]:
 
 
 def _what_lies_behind(figure: Figure) -> Callable[[Text], bool]:
-    """A test of a text: does it lie on paper, or on a colour that changes with it?"""
+    """A test that says of a text whether it lies on paper, or on another colour that changes with it."""
     drawn = BytesIO()
     figure.savefig(drawn, format="rgba", dpi=figure.dpi)
     width, height = figure.canvas.get_width_height()
@@ -98,7 +103,7 @@ def _what_lies_behind(figure: Figure) -> Callable[[Text], bool]:
     def on_paper(text: Text) -> bool:
         if not text.get_text().strip():
             return False
-        left, bottom, right, top = text.get_window_extent().padded(1).extents.round().astype(int)
+        left, bottom, right, top = np.round(text.get_window_extent().padded(1).extents).astype(int)
         middle = (left + right) / 2, (bottom + top) / 2
         if text.axes and any(image.get_window_extent().contains(*middle) for image in text.axes.images):
             return False

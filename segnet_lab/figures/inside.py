@@ -1,17 +1,20 @@
-"""Scenes from inside one network: what a channel remembers, what a pixel sees, what samples say."""
+"""Scenes from inside one network: what a channel remembers, what a pixel sees, what dropout samples say."""
 
 import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from segnet_lab._support.errors import InvalidInput, unknown
-from segnet_lab.data.images import read_image
+from segnet_lab.data.base import Labelled
+from segnet_lab.data.images import ImageSource, read_image
 from segnet_lab.figures.scene import Mark, Picture, Scene, classes, codes, numbers, photo
 from segnet_lab.inference.mc_dropout import Uncertainty
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.probe.receptive_fields import measured_receptive_field, receptive_field
-from segnet_lab.probe.tracing import Trace, WindowStep, window_path
+from segnet_lab.probe.tracing import Encoded, Trace, WindowStep, window_path
 
 ARROWS = "↖↗↙↘"  # of the codes 0..3
 SPARSE_MAP_VIEWS = ("one stage", "codes of all stages", "sparse maps of all stages", "dense maps of all stages")
@@ -60,22 +63,20 @@ def sparse_maps(
             picture = picture._replace(marks=(_window(steps[of], side),))
         return picture._replace(scale=after if pooled else before)
 
-    def features_of(s):
+    def features_of(s: int) -> Picture:
         return placed(numbers(f"encoder {s}: features", _channel(encoders[s].features, channel)), s)
 
-    def codes_of(s):
-        if encoders[s].corners is None:
-            return placed(
-                numbers(f"encoder {s}: no 2×2 pooling", _channel(encoders[s].pooled, channel)), s, pooled=True
-            )
-        zero = _channel(encoders[s].pooled, channel) == 0
-        return placed(codes(f"encoder {s}: codes", _channel(encoders[s].corners, channel), zero), s, pooled=True)
+    def codes_of(s: int) -> Picture:
+        pooled, corners = _channel(encoders[s].pooled, channel), encoders[s].corners
+        if corners is None:
+            return placed(numbers(f"encoder {s}: no 2×2 pooling", pooled), s, pooled=True)
+        return placed(codes(f"encoder {s}: codes", _channel(corners, channel), zero=pooled == 0), s, pooled=True)
 
-    def sparse_of(s):
+    def sparse_of(s: int) -> Picture:
         upsampled = _channel(decoders[s].upsampled, channel)
         return placed(numbers(f"decoder {s}: upsampled", upsampled, empty=upsampled == 0), s)
 
-    def dense_of(s):
+    def dense_of(s: int) -> Picture:
         return placed(numbers(f"decoder {s}: dense", _channel(decoders[s].dense, channel)), s)
 
     if view == SPARSE_MAP_VIEWS[0]:
@@ -89,7 +90,7 @@ def sparse_maps(
     return Scene((image, *maps), _path_in_words(trace, steps, channel) if steps else _codes_in_words(encoders, channel))
 
 
-def _channel(maps, channel: int) -> np.ndarray:
+def _channel(maps: Tensor, channel: int) -> np.ndarray:
     return maps[0, min(channel, maps.shape[1] - 1)].numpy()
 
 
@@ -104,7 +105,7 @@ def _window(step: WindowStep, side: int) -> Mark:
     return Mark(side * step.window_row, side * step.window_column, side, side)
 
 
-def _path_in_words(trace: Trace, steps: Mapping, channel: int) -> str:
+def _path_in_words(trace: Trace, steps: Mapping[int, WindowStep], channel: int) -> str:
     said = []
     for e in trace.encoders:
         step = steps[e.stage]
@@ -119,7 +120,7 @@ def _path_in_words(trace: Trace, steps: Mapping, channel: int) -> str:
     return f"row {row}, column {column}, channel {channel}   " + "   ".join(said)
 
 
-def _codes_in_words(encoders: Mapping, channel: int) -> str:
+def _codes_in_words(encoders: Mapping[int, Encoded], channel: int) -> str:
     said = []
     for stage, e in sorted(encoders.items()):
         if e.corners is not None:
@@ -130,8 +131,10 @@ def _codes_in_words(encoders: Mapping, channel: int) -> str:
     return f"Codes of channel {channel} where a window is not all zero   " + "   ".join(said)
 
 
-def what_a_pixel_sees(model: EncoderDecoder, image, where: str = "logits", place: Sequence[int] = ()) -> Scene:
-    """How much of an image one pixel of a map depends on: at most, by arithmetic, and really, by its gradient.
+def what_a_pixel_sees(
+    model: EncoderDecoder, image: ImageSource, where: str = "logits", place: Sequence[int] = ()
+) -> Scene:
+    """How much of an image one pixel of a feature map depends on: at most, by arithmetic; in fact, by its gradient.
 
     Parameters
     ----------
@@ -157,7 +160,7 @@ def what_a_pixel_sees(model: EncoderDecoder, image, where: str = "logits", place
     top, left = (max(0, math.floor(m - field.size / 2)) for m in middle)
     bottom, right = (min(n, math.ceil(m + field.size / 2)) for m, n in zip(middle, image.shape[-2:], strict=True))
     box = Mark(top, left, bottom - top, right - left)
-    pixel = Mark(*(n * field.stride for n in at), field.stride, field.stride)
+    pixel = Mark(at[0] * field.stride, at[1] * field.stride, field.stride, field.stride)
     gradient = measured.gradient.numpy()
     half = _side_of_half(gradient, [math.floor(m) for m in middle])
     note = (
@@ -177,8 +180,10 @@ def _side_of_half(gradient: np.ndarray, middle: list[int]) -> int:
     return 2 * int(np.searchsorted(held, held[-1] / 2)) + 1
 
 
-def samples(image, drawn: Sequence, found: Uncertainty, measure: str, data) -> Scene:
-    """Bayesian SegNet: the answers of some passes with dropout, their mean, and where they disagree.
+def samples(
+    image: Tensor | ArrayLike, drawn: Sequence[Tensor | ArrayLike], found: Uncertainty, measure: str, data: Labelled
+) -> Scene:
+    """Bayesian SegNet: the label maps of some forward passes with dropout, their mean, and where they disagree.
 
     Parameters
     ----------
@@ -188,8 +193,7 @@ def samples(image, drawn: Sequence, found: Uncertainty, measure: str, data) -> S
     found : Uncertainty
         Of the same samples.
     measure : {"variance", "entropy", "mutual_information"}
-    data : SegmentationDataset
-        Anything with class_names, palette and ignore_index.
+    data : Labelled
     """
     values = getattr(found, measure)
     pictures = [photo("image", image), classes(f"mean of {len(drawn)}", found.label, data)]

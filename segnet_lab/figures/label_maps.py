@@ -1,19 +1,21 @@
 """Label maps as pictures: the data set's own colours, void black."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from segnet_lab._support.errors import InvalidInput
-from segnet_lab.figures.style import FIGURE_WIDTH, LINE, bare, styled
+from segnet_lab.data.base import DataSet, Labelled
+from segnet_lab.figures.style import LINE, bare, picture_grid, styled
 
 
-def colourise(label, palette, ignore_index: int | None = None) -> np.ndarray:
+def colourise(label: Tensor | ArrayLike, palette: ArrayLike, ignore_index: int | None = None) -> np.ndarray:
     """Label map to colours.
 
     Parameters
@@ -47,7 +49,13 @@ def colourise(label, palette, ignore_index: int | None = None) -> np.ndarray:
     return np.where(void[..., None], np.uint8(0), palette[np.where(void, 0, label)])
 
 
-def overlay(image, label, palette, ignore_index: int | None = None, opacity: float = 0.5) -> np.ndarray:
+def overlay(
+    image: Tensor | ArrayLike,
+    label: Tensor | ArrayLike,
+    palette: ArrayLike,
+    ignore_index: int | None = None,
+    opacity: float = 0.5,
+) -> np.ndarray:
     """Label colours laid over the image; void leaves the image as it is.
 
     Parameters
@@ -76,39 +84,57 @@ def overlay(image, label, palette, ignore_index: int | None = None, opacity: flo
     return (image + share[..., None] * (colours - image)).round().clip(0, 255).astype(np.uint8)
 
 
-def show_image(axes: Axes, image, title: str = "") -> None:
+def show_image(axes: Axes, image: Tensor | ArrayLike, title: str = "") -> None:
     """Put an image, (3, H, W) float 0..1, or (H, W, 3) uint8 as `overlay` gives it, into an axes."""
     image = np.asarray(image)
     axes.imshow(image if image.dtype == np.uint8 else np.moveaxis(image, 0, -1).clip(0, 1))
     bare(axes, title)
 
 
-def show_label(axes: Axes, label, data, title: str = "") -> None:
+def show_label(axes: Axes, label: Tensor | ArrayLike, data: Labelled, title: str = "") -> None:
     """Put a label map, (H, W), into an axes in the colours of its data set."""
     axes.imshow(colourise(label, data.palette, data.ignore_index))
     bare(axes, title)
 
 
-def legend(figure: Figure, data, classes=None) -> None:
+def legend(figure: Figure, data: Labelled, classes: Iterable[int] | None = None) -> None:
     """Name the colours below a figure.
 
     Parameters
     ----------
     figure : Figure
-    data : SegmentationDataset
-        Anything with class_names and palette.
+    data : Labelled
     classes : list of int, optional
         Only those, e.g. the ones that occur; all by default, and void.
     """
-    shown = range(len(data.class_names)) if classes is None else [c for c in classes if c != data.ignore_index]
-    swatches = [Patch(facecolor=data.palette[c] / 255, edgecolor=LINE, label=data.class_names[c]) for c in shown]
-    if classes is None or data.ignore_index in classes:
+    shown = [*range(len(data.class_names)), data.ignore_index] if classes is None else list(classes)
+    swatches = [
+        Patch(facecolor=data.palette[c] / 255, edgecolor=LINE, label=data.class_names[c])
+        for c in shown
+        if c != data.ignore_index
+    ]
+    if data.ignore_index in shown:
         swatches.append(Patch(facecolor="black", label="void"))
     figure.legend(handles=swatches, loc="outside lower center", ncols=min(6, len(swatches)), handlelength=1.2)
 
 
+def name_what_occurs(figure: Figure, data: Labelled, maps: Iterable[Tensor | ArrayLike]) -> None:
+    """Name the colours below a figure: of many classes, such as SUN RGB-D's 37, only those that the maps hold."""
+    few = len(data.class_names) <= 11
+    legend(figure, data, None if few else occurring(maps))
+
+
+def occurring(maps: Iterable[Tensor | ArrayLike]) -> list[int]:
+    """The labels that some maps hold, ascending.
+
+    >>> occurring([[[3, 0]], [[3, 255]]])
+    [0, 3, 255]
+    """
+    return sorted({int(label) for labels in maps for label in np.unique(np.asarray(labels))})
+
+
 @styled
-def beside(image, maps: Mapping[str, object], data) -> Figure:
+def beside(image: Tensor | ArrayLike, maps: Mapping[str, Tensor | ArrayLike], data: Labelled) -> Figure:
     """An image and label maps of it in a row, with the names of the classes that occur.
 
     Parameters
@@ -116,8 +142,8 @@ def beside(image, maps: Mapping[str, object], data) -> Figure:
     image : array or Tensor, (3, H, W) float 0..1
     maps : dict, title -> label map, (H, W)
         Such as the truth and what networks say.
-    data : SegmentationDataset
-        Anything with class_names, palette and ignore_index.
+    data : Labelled
+        A data set, or whatever else says what its labels mean.
 
     Returns
     -------
@@ -133,22 +159,21 @@ def beside(image, maps: Mapping[str, object], data) -> Figure:
     for title, label in arrays.items():
         if label.shape != (height, width):
             raise InvalidInput(f"{title} is of size {label.shape}, the image of {(height, width)}: resize one of them")
-    cell = FIGURE_WIDTH / (1 + len(arrays))
-    figure, axes = plt.subplots(1, 1 + len(arrays), figsize=(FIGURE_WIDTH, cell * height / width + 0.7), squeeze=False)
+    figure, axes = picture_grid(1, 1 + len(arrays), (height, width), title=0, rest=0.7)
     show_image(axes[0, 0], image, "image")
     for cell, (title, label) in zip(axes[0, 1:], arrays.items(), strict=True):
         show_label(cell, label, data, title)
-    legend(figure, data, sorted({int(c) for label in arrays.values() for c in np.unique(label)}))
+    legend(figure, data, occurring(arrays.values()))
     return figure
 
 
 @styled
-def contact_sheet(data, numbers=range(6), columns: int = 3) -> Figure:
+def contact_sheet(data: DataSet, numbers: Iterable[int] = range(6), columns: int = 3) -> Figure:
     """Images of a data set, each above its labels.
 
     Parameters
     ----------
-    data : SegmentationDataset
+    data : DataSet
     numbers : list of int
         Which images.
     columns : int
@@ -169,13 +194,8 @@ def contact_sheet(data, numbers=range(6), columns: int = 3) -> Figure:
         raise InvalidInput("a contact sheet of no images: give numbers such as range(6)")
     columns = min(columns, len(samples))
     rows = math.ceil(len(samples) / columns)
-    height, width = next(iter(samples.values())).label.shape
-    cell = FIGURE_WIDTH / columns
-    figure, grid = plt.subplots(
-        2 * rows, columns, figsize=(FIGURE_WIDTH, rows * (2 * cell * height / width + 0.2) + 0.5), squeeze=False
-    )
-    for axes in grid.flat:
-        bare(axes)
+    shape = next(iter(samples.values())).label.shape
+    figure, grid = picture_grid(2 * rows, columns, shape, title=0.1, rest=0.5)
     for i, (number, sample) in enumerate(samples.items()):
         row, column = 2 * (i // columns), i % columns
         show_image(grid[row, column], sample.image, f"{data.split} {number}")

@@ -1,7 +1,7 @@
 """Feature maps, sparse maps and pooling codes of whole images."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from segnet_lab import probe
 from segnet_lab._support.errors import InvalidInput
@@ -25,6 +27,7 @@ from segnet_lab.figures.style import (
     SEQUENTIAL,
     YELLOW,
     bare,
+    picture_grid,
     styled,
 )
 from segnet_lab.probe.tracing import Trace
@@ -36,7 +39,7 @@ PIECE = 3  # windows a side that are shown with their numbers
 
 
 @styled
-def side_by_side(maps: Mapping[str, object], columns: int = 4) -> Figure:
+def side_by_side(maps: Mapping[str, Tensor | ArrayLike], columns: int = 4) -> Figure:
     """Large maps with titles.
 
     Parameters
@@ -61,12 +64,9 @@ def side_by_side(maps: Mapping[str, object], columns: int = 4) -> Figure:
         raise InvalidInput("no maps to draw: give a dict of titles and (H, W) maps")
     columns = min(columns, len(arrays))
     rows = math.ceil(len(arrays) / columns)
-    height, width = next(iter(arrays.values())).shape
-    tall = FIGURE_WIDTH / columns * height / width + 0.3
     has_codes = any(array.dtype == np.uint8 for array in arrays.values())
-    figure, axes = plt.subplots(rows, columns, figsize=(FIGURE_WIDTH, rows * tall + 0.3 * has_codes), squeeze=False)
-    for cell in axes.flat:
-        bare(cell)
+    shape = next(iter(arrays.values())).shape
+    figure, axes = picture_grid(rows, columns, shape, title=0.3, rest=0.3 if has_codes else 0)
     for cell, (title, array) in zip(axes.flat, arrays.items(), strict=False):
         show_map(cell, array, title)
     if has_codes:
@@ -74,7 +74,7 @@ def side_by_side(maps: Mapping[str, object], columns: int = 4) -> Figure:
     return figure
 
 
-def feature_maps(maps, channels=range(16), columns: int = 8) -> Figure:
+def feature_maps(maps: Tensor | ArrayLike, channels: Sequence[int] = range(16), columns: int = 8) -> Figure:
     """Channels of one layer as a grid; see `side_by_side` for the colours.
 
     Parameters
@@ -102,7 +102,14 @@ def feature_maps(maps, channels=range(16), columns: int = 8) -> Figure:
 
 
 @styled
-def decoder_stage(below, codes, sparse, dense, at: tuple[int, int] = (0, 0), zero=None) -> Figure:
+def decoder_stage(
+    below: Tensor | ArrayLike,
+    codes: Tensor | ArrayLike,
+    sparse: Tensor | ArrayLike,
+    dense: Tensor | ArrayLike,
+    at: tuple[int, int] = (0, 0),
+    zero: Tensor | ArrayLike | None = None,
+) -> Figure:
     """One channel of one decoder stage: from the small map to the sparse and the dense one; a piece of it in numbers.
 
     Parameters
@@ -140,7 +147,7 @@ def decoder_stage(below, codes, sparse, dense, at: tuple[int, int] = (0, 0), zer
     figure, axes = plt.subplots(
         2, 4, figsize=(FIGURE_WIDTH, tall + 2.65), height_ratios=[tall, 2.3], gridspec_kw={"wspace": 0.05}
     )
-    pieces = []
+    pieces: list[grids.Panel] = []
     for cell, (title, array) in zip(axes[0], {**small, **large}.items(), strict=True):
         factor = 1 if title in small else 2
         height, width = array.shape
@@ -163,7 +170,7 @@ def decoder_stage(below, codes, sparse, dense, at: tuple[int, int] = (0, 0), zer
 
 
 @styled
-def code_histogram(shares, zero=None) -> Figure:
+def code_histogram(shares: Mapping[str, ArrayLike], zero: Mapping[str, float] | None = None) -> Figure:
     """How often each code occurs in each encoder stage, in percent of its windows.
 
     Parameters
@@ -183,14 +190,14 @@ def code_histogram(shares, zero=None) -> Figure:
     """
     figure, axes = plt.subplots(1, len(shares), figsize=(FIGURE_WIDTH, 2.6), sharey=True, squeeze=False)
     for cell, (title, share) in zip(axes[0], shares.items(), strict=True):
-        share = 100 * np.asarray(share, float)
-        if share.shape != (4,) or not np.isclose(share.sum(), 100, atol=0.1):
-            raise InvalidInput(f"{title}: shares of the four codes must sum to 1, got {share / 100}")
-        cell.bar(range(4), share, color=CODE_COLOURS, width=0.8)
+        percents = 100 * np.asarray(share, float)
+        if percents.shape != (4,) or not np.isclose(percents.sum(), 100, atol=0.1):
+            raise InvalidInput(f"{title}: shares of the four codes must sum to 1, got {percents / 100}")
+        cell.bar(range(4), percents, color=CODE_COLOURS, width=0.8)
         if zero is not None:
             cell.bar(0, 100 * zero[title], color=LINE, width=0.8)
             cell.text(0, 50 * zero[title], f"{100 * zero[title]:.0f} %\nall zero", ha="center", va="center", size=9)
-        for code, percent in enumerate(share):
+        for code, percent in enumerate(percents):
             cell.text(code, percent + 1, f"{percent:.0f} %", ha="center", va="bottom", size=9)
         cell.axhline(25, color=MARK, linewidth=1, linestyle=":")
         cell.set(title=title, xticks=range(4), xticklabels="↖↗↙↘")
@@ -222,7 +229,7 @@ def window_path(trace: Trace, row: int, column: int, channel: int = 0) -> Figure
     ValueError
         A pixel outside of the image, or a channel that a stage does not have.
     """
-    steps = [step for step in probe.window_path(trace, row, column) if step.corner is not None]
+    steps = [step for step in probe.window_path(trace, row, column) if step.kept is not None]
     stages = {e.stage: e for e in trace.encoders}
     height, width = trace.image.shape[-2:]
     tall = FIGURE_WIDTH / len(steps) * height / width + 0.35
@@ -230,25 +237,25 @@ def window_path(trace: Trace, row: int, column: int, channel: int = 0) -> Figure
         2, len(steps), figsize=(FIGURE_WIDTH, tall + 1.4), height_ratios=[tall, 1.4], squeeze=False
     )
     for (above, below), step in zip(axes.T, steps, strict=True):
-        features, corners = stages[step.stage].features[0].numpy(), stages[step.stage].corners[0].numpy()
+        features, kept = stages[step.stage].features[0].numpy(), np.asarray(step.kept)
         _check_channel(channel, features)
         show_map(above, features[channel], f"conv{step.stage}, {features.shape[1]}×{features.shape[2]}")
         y, x = 2 * step.window_row, 2 * step.window_column
         above.add_patch(Rectangle((x - 0.5, y - 0.5), 2, 2, fill=False, edgecolor=MARK, linewidth=2))
         window = np.round(features[channel, y : y + 2, x : x + 2], 1) + 0.0
-        code = int(corners[channel, step.window_row, step.window_column])
+        code = int(np.asarray(stages[step.stage].corners)[0, channel, step.window_row, step.window_column])
         mine = np.zeros(window.shape, bool)
         mine[step.row - y, step.column - x] = True
         panel = grids.Panel(f"its window: code {code} {CODE_NAMES[code][0]}", window, marked=mine)
         grids.draw(below, panel, grids.scale_of([window]))
         below.set(xlim=(0, 4), ylim=(2.6, 0), aspect="equal", anchor="NW")
-        share = f"{int(step.kept.sum())} of {len(step.kept)} channels\nkept this corner"
+        share = f"{kept.sum()} of {len(kept)} channels\nkept this corner"
         below.text(2.2, 1, share, va="center", size=9)
     return figure
 
 
-def show_map(axes: Axes, array: np.ndarray, title: str = "", zero=None) -> None:
-    """Put one large map, (H, W), into an axes; uint8 are codes, of which `zero` marks the all-zero windows."""
+def show_map(axes: Axes, array: np.ndarray, title: str = "", zero: Tensor | ArrayLike | None = None) -> None:
+    """Put one large map, (H, W), into axes; uint8 holds codes, of which `zero` marks the all-zero windows."""
     if array.dtype == np.uint8:
         shown = array if zero is None else np.where(np.asarray(zero, bool), 4, array)
         axes.imshow(shown, cmap=ListedColormap([*CODE_COLOURS, PAPER]), norm=BoundaryNorm(np.arange(-0.5, 5), 5))
@@ -269,11 +276,11 @@ def _code_legend(figure: Figure, zero: bool = False) -> None:
     figure.legend(handles=swatches, loc="outside lower center", ncols=5, handlelength=1.2)
 
 
-def _map(title: str, array) -> np.ndarray:
-    array = np.asarray(array)
-    if array.ndim != 2:
-        raise InvalidInput(f"{title} has shape {array.shape}: one map (H, W) is drawn; pick an image and a channel")
-    return array
+def _map(title: str, array: Tensor | ArrayLike) -> np.ndarray:
+    found = np.asarray(array)
+    if found.ndim != 2:
+        raise InvalidInput(f"{title} has shape {found.shape}: one map (H, W) is drawn; pick an image and a channel")
+    return found
 
 
 def _check_channel(channel: int, maps: np.ndarray) -> None:

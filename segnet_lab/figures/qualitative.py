@@ -1,13 +1,18 @@
 """Figs. 4 and 5: image, truth and what each network sees, a row an image, a column a network."""
 
 import textwrap
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from segnet_lab._support.errors import InvalidInput
-from segnet_lab.figures.label_maps import colourise, legend
+from segnet_lab.data.base import Labelled
+from segnet_lab.figures.label_maps import colourise, name_what_occurs
 from segnet_lab.figures.style import FIGURE_WIDTH, bare, styled
 
 WRONG = np.array([213, 94, 0], np.uint8)  # style.ORANGE
@@ -15,12 +20,12 @@ WRONG = np.array([213, 94, 0], np.uint8)  # style.ORANGE
 
 @styled
 def qualitative(
-    samples: dict[str, tuple],
-    predictions: dict[str, dict[str, np.ndarray]],
-    data,
+    samples: Mapping[str, tuple[Tensor | ArrayLike, Tensor | ArrayLike]],
+    predictions: Mapping[str, Mapping[str, Tensor | ArrayLike]],
+    data: Labelled,
     errors: bool = False,
     region: tuple[slice, slice] | None = None,
-    notes: dict[str, dict[str, str]] | None = None,
+    notes: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Figure:
     """Images, their truth, and a column a network.
 
@@ -29,8 +34,7 @@ def qualitative(
     samples : dict, name of a row -> (image, label)
         Image float (3, H, W) in 0..1, label (H, W).
     predictions : dict, name of a column -> {name of a row: label map (H, W)}
-    data : SegmentationDataset
-        Anything with class_names, palette, ignore_index and num_classes.
+    data : Labelled
     errors : bool
         Show where each network is wrong instead of what it says.
     region : (rows, columns), two slices, optional
@@ -54,8 +58,8 @@ def qualitative(
     height, width = np.asarray(next(iter(samples.values()))[1])[region].shape
     cell = FIGURE_WIDTH / len(columns)
     size = (FIGURE_WIDTH, len(samples) * (cell * height / width + (0.2 if notes else 0.05)) + (0.3 if errors else 0.9))
-    figure, grid = plt.subplots(len(samples), len(columns), figsize=size, squeeze=False)
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, hspace=0, wspace=0)
+    close = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, hspace=0, wspace=0)
+    figure, grid = plt.subplots(len(samples), len(columns), figsize=size, squeeze=False, layout=close)
     letters = int(12 * cell)  # of a title, in a line as wide as a picture
     for axes, title in zip(grid[0], columns, strict=True):
         axes.set_title(textwrap.fill(title.replace("_", " "), letters), fontsize=10, va="bottom")
@@ -76,15 +80,17 @@ def qualitative(
             if notes:
                 axes.set_xlabel(notes[column][row], fontsize=9, labelpad=2)
     if not errors:
-        maps = [label for _, label in samples.values()] + [
-            p for by_row in predictions.values() for p in by_row.values()
-        ]
-        occurring = np.unique([c for map_ in maps for c in np.unique(np.asarray(map_)[region])])
-        legend(figure, data, occurring.tolist() if data.num_classes > 11 else None)
+        maps = [label for _, label in samples.values()] + [p for row in predictions.values() for p in row.values()]
+        name_what_occurs(figure, data, [np.asarray(labels)[region] for labels in maps])
     return figure
 
 
-def error_map(image, label, prediction, ignore_index: int | None = None) -> np.ndarray:
+def error_map(
+    image: Tensor | ArrayLike,
+    label: Tensor | ArrayLike,
+    prediction: Tensor | ArrayLike,
+    ignore_index: int | None = None,
+) -> np.ndarray:
     """Wrong pixels in orange over the pale grey image; void pixels of the truth are never wrong and stay black.
 
     Parameters

@@ -1,22 +1,24 @@
 """Pictures in plain numpy: made in a few ms, so that a widget can show them live; `still` draws them as a figure.
 
-All pictures of a scene show the same image, each in its own cells: a map behind two poolings has cells of 4x4 pixels.
+All pictures of a scene show the same image, each in its own cells: after two poolings a cell covers 4x4 pixels.
 """
 
 import math
 from typing import NamedTuple
 
 import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import to_rgb
+from matplotlib.colors import Colormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from segnet_lab._support.errors import InvalidInput
+from segnet_lab.data.base import Labelled
 from segnet_lab.figures.label_maps import colourise
 from segnet_lab.figures.maps import CODE_COLOURS, CODE_NAMES, ZERO_WINDOW
-from segnet_lab.figures.style import DIVERGING, FIGURE_WIDTH, LINE, MARK, PAPER, SEQUENTIAL, bare, styled
+from segnet_lab.figures.style import DIVERGING, LINE, MARK, PAPER, SEQUENTIAL, bare, picture_grid, styled
 
 LEVELS = 253  # of a map of numbers, so that the one in the middle is 0 when signed
 EMPTY, BROKEN = LEVELS, LEVELS + 1
@@ -60,8 +62,8 @@ class Scene(NamedTuple):
     note: str = ""
 
 
-def photo(title: str, image, **more) -> Picture:
-    """An image, float (3, H, W) in 0..1 or uint8 (H, W, 3), as a picture. `more` are fields of Picture.
+def photo(title: str, image: Tensor | ArrayLike, marks: tuple[Mark, ...] = ()) -> Picture:
+    """An image, float (3, H, W) in 0..1 or uint8 (H, W, 3), as a picture.
 
     >>> photo("image", np.full((3, 1, 2), 0.5)).rgb.tolist()
     [[[128, 128, 128], [128, 128, 128]]]
@@ -69,20 +71,18 @@ def photo(title: str, image, **more) -> Picture:
     image = np.asarray(image)
     if image.dtype != np.uint8:
         image = (255 * np.moveaxis(image, 0, -1)).round().clip(0, 255).astype(np.uint8)
-    return Picture(title, image, **more)
+    return Picture(title, image, marks=marks)
 
 
-def classes(title: str, label, data, **more) -> Picture:
+def classes(title: str, label: Tensor | ArrayLike, data: Labelled, note: str = "") -> Picture:
     """A label map in the colours of its data set, void black.
 
     Parameters
     ----------
     title : str
     label : array or Tensor of integers, (H, W)
-    data : SegmentationDataset
-        Anything with class_names, palette and ignore_index.
-    more
-        Fields of Picture.
+    data : Labelled
+    note : str
 
     Raises
     ------
@@ -104,10 +104,16 @@ def classes(title: str, label, data, **more) -> Picture:
     count = len(data.class_names)
     pixels = np.where(label == data.ignore_index, count, label).astype(np.uint8)
     colours = np.concatenate([np.asarray(data.palette, np.uint8), np.zeros((1, 3), np.uint8)])
-    return Picture(title, pixels, colours, (*data.class_names, "void"), **more)
+    return Picture(title, pixels, colours, (*data.class_names, "void"), note=note)
 
 
-def numbers(title: str, values, empty=None, signed: bool | None = None, **more) -> Picture:
+def numbers(
+    title: str,
+    values: Tensor | ArrayLike,
+    empty: Tensor | ArrayLike | None = None,
+    signed: bool | None = None,
+    marks: tuple[Mark, ...] = (),
+) -> Picture:
     """A map of numbers: low to high, or blue - white - orange about zero where there are negative ones.
 
     As in `maps.side_by_side`, a signed scale ends where all but 1 % of the numbers do; the note gives the whole range.
@@ -120,9 +126,8 @@ def numbers(title: str, values, empty=None, signed: bool | None = None, **more) 
     empty : array of bool, (H, W), optional
         Cells that hold nothing, shown pale.
     signed : bool, optional
-        Which of the two scales; found by itself.
-    more
-        Fields of Picture.
+        Which of the two scales; by default the numbers decide.
+    marks : tuple of Mark
 
     Raises
     ------
@@ -139,7 +144,8 @@ def numbers(title: str, values, empty=None, signed: bool | None = None, **more) 
     if values.ndim != 2:
         raise InvalidInput(f"{title} has shape {values.shape}: one map (H, W) is shown; pick an image and a channel")
     broken = ~np.isfinite(values)
-    shown = values[~(broken if empty is None else broken | empty)]
+    nothing = np.zeros(values.shape, bool) if empty is None else np.asarray(empty, bool)
+    shown = values[~(broken | nothing)]
     low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 0.0)
     note = _range(low, high)
     signed = low < 0 if signed is None else signed
@@ -148,16 +154,15 @@ def numbers(title: str, values, empty=None, signed: bool | None = None, **more) 
         low = -high
     span = high - low if 0 < high - low < np.inf else 1.0
     pixels = np.nan_to_num((values - low) * ((LEVELS - 1) / span) + 0.5).clip(0, LEVELS - 1).astype(np.uint8)
-    if empty is not None:
-        pixels[np.asarray(empty)] = EMPTY
+    pixels[nothing] = EMPTY
     if broken.any():
         pixels[broken] = BROKEN
         note += f"; {broken.sum()} nan or infinite (pink)"
     names = (*(f"{low + span * at:.3g}" for at in SCALE), "empty", "nan or infinite")
-    return Picture(title, pixels, _PALETTES["signed" if signed else "plain"], names, note=note, **more)
+    return Picture(title, pixels, _PALETTES["signed" if signed else "plain"], names, note=note, marks=marks)
 
 
-def codes(title: str, corners, zero=None, **more) -> Picture:
+def codes(title: str, corners: Tensor | ArrayLike, zero: Tensor | ArrayLike | None = None) -> Picture:
     """Pooling codes 0..3, (h, w), in their four colours; `zero` marks windows that were all zero.
 
     >>> picture = codes("codes", [[0, 3]])
@@ -166,7 +171,7 @@ def codes(title: str, corners, zero=None, **more) -> Picture:
     """
     pixels = np.asarray(corners, np.uint8)
     pixels = pixels if zero is None else np.where(np.asarray(zero), np.uint8(4), pixels)
-    return Picture(title, pixels, _PALETTES["codes"], (*CODE_NAMES, ZERO_WINDOW), **more)
+    return Picture(title, pixels, _PALETTES["codes"], (*CODE_NAMES, ZERO_WINDOW))
 
 
 @styled
@@ -192,11 +197,8 @@ def still(scene: Scene, columns: int | None = None) -> Figure:
         raise InvalidInput("a scene without pictures cannot be drawn")
     columns = min(columns or 5, len(scene.pictures))
     rows = -(-len(scene.pictures) // columns)
-    height, width = scene.pictures[0].pixels.shape[:2]
-    size = (FIGURE_WIDTH, rows * (FIGURE_WIDTH / columns * height / width + 0.45) + 0.3 * bool(scene.note))
-    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False)
-    for axes in grid.flat:
-        bare(axes)
+    shape = scene.pictures[0].pixels.shape
+    figure, grid = picture_grid(rows, columns, shape, title=0.45, rest=0.3 if scene.note else 0)
     for axes, picture in zip(grid.flat, scene.pictures, strict=False):
         axes.imshow(picture.rgb)
         bare(axes, picture.title)
@@ -216,7 +218,7 @@ def _range(low: float, high: float) -> str:
     return " to ".join(f"{round(end, digits) + 0.0:.3g}" for end in (low, high))
 
 
-def palette(*colours) -> np.ndarray:
+def palette(*colours: str | tuple[float, float, float, float]) -> np.ndarray:
     """Colours as matplotlib knows them, as a palette.
 
     >>> palette("white", "#0072b2").tolist()
@@ -225,7 +227,7 @@ def palette(*colours) -> np.ndarray:
     return np.array([[round(255 * part) for part in to_rgb(colour)] for colour in colours], np.uint8)
 
 
-def _scale(colour_map) -> np.ndarray:
+def _scale(colour_map: str | Colormap) -> np.ndarray:
     return palette(*map(tuple, matplotlib.colormaps.get_cmap(colour_map)(SCALE)), PAPER, MARK)
 
 

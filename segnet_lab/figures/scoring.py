@@ -1,26 +1,33 @@
 """Scores made visible: small masks with their numbers, boundary pixels that match or not, confusion matrices."""
 
+from collections.abc import Mapping, Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
 from scipy.ndimage import binary_dilation
+from torch import Tensor
 
+from segnet_lab.data.base import Labelled
 from segnet_lab.figures.label_maps import colourise
 from segnet_lab.figures.style import BLUE, FIGURE_WIDTH, INK, ORANGE, PAPER, SOFT, bare, styled
 from segnet_lab.metrics import BoundaryMatches
 
 
 @styled
-def small_masks(masks: dict[str, np.ndarray], data, truth=None) -> Figure:
-    """Label maps side by side with the number of its class in every cell.
+def small_masks(
+    masks: Mapping[str, Tensor | ArrayLike], data: Labelled, truth: Tensor | ArrayLike | None = None
+) -> Figure:
+    """Label maps side by side, every cell with the number of its class.
 
     Parameters
     ----------
     masks : dict, title -> array of integers, (H, W)
-    data : SegmentationDataset
-        Anything with class_names, palette and ignore_index.
+    data : Labelled
     truth : array, (H, W), optional
         Cells of the other masks that differ from it get a frame; not where it is void.
 
@@ -28,13 +35,14 @@ def small_masks(masks: dict[str, np.ndarray], data, truth=None) -> Figure:
     -------
     Figure
     """
-    height, width = np.shape(next(iter(masks.values())))
+    height, width = np.asarray(next(iter(masks.values()))).shape
+    right = None if truth is None else np.asarray(truth)
     side = min(FIGURE_WIDTH / len(masks), 3.4)
     figure, grid = plt.subplots(1, len(masks), figsize=(side * len(masks), side * height / width + 0.5), squeeze=False)
     for axes, (title, mask) in zip(grid.flat, masks.items(), strict=True):
         mask = np.asarray(mask)
         _cells(axes, colourise(mask, data.palette, data.ignore_index), title)
-        wrong = np.zeros(mask.shape, bool) if truth is None else (mask != truth) & (truth != data.ignore_index)
+        wrong = np.zeros(mask.shape, bool) if right is None else (mask != right) & (right != data.ignore_index)
         for (row, column), label in np.ndenumerate(mask):
             colour = (0, 0, 0) if label == data.ignore_index else data.palette[label] / 255
             ink = "white" if np.dot(colour, (0.3, 0.59, 0.11)) < 0.45 else INK
@@ -47,7 +55,7 @@ def small_masks(masks: dict[str, np.ndarray], data, truth=None) -> Figure:
 
 
 @styled
-def boundaries(found: BoundaryMatches, region=None, title: str = "") -> Figure:
+def boundaries(found: BoundaryMatches, region: tuple[slice, slice] | None = None, title: str = "") -> Figure:
     """Boundary pixels of one class: those of the prediction and of the truth, matched (blue) or not (orange).
 
     Parameters
@@ -67,7 +75,7 @@ def boundaries(found: BoundaryMatches, region=None, title: str = "") -> Figure:
     region = region or (slice(None), slice(None))
     height, width = found.pred[region].shape
     small = max(height, width) <= 32
-    thicken = 1 if width <= 160 else 3  # a line of one pixel of 480 can hardly be seen
+    thicken = np.ones((1, 1) if width <= 160 else (3, 3), bool)  # a line of one pixel of 480 can hardly be seen
     figure, panels = plt.subplots(1, 2, figsize=(FIGURE_WIDTH, min(0.5 * FIGURE_WIDTH * height / width, 4.4) + 0.7))
     sides = (
         ("prediction", "precision", found.pred, found.pred_matched, found.precision),
@@ -75,8 +83,8 @@ def boundaries(found: BoundaryMatches, region=None, title: str = "") -> Figure:
     )
     for axes, (whose, name, drawn, matched, share) in zip(panels, sides, strict=True):
         picture = np.full((*drawn.shape, 3), _rgb(PAPER))
-        picture[binary_dilation(drawn, np.ones((thicken, thicken)))] = _rgb(ORANGE)
-        picture[binary_dilation(matched, np.ones((thicken, thicken)))] = _rgb(BLUE)
+        picture[binary_dilation(drawn, thicken)] = _rgb(ORANGE)
+        picture[binary_dilation(matched, thicken)] = _rgb(BLUE)
         text = f"boundary of the {whose}: {name} {matched.sum()}/{drawn.sum()} = {share:.2f}"
         _cells(axes, picture[region], text, lines=small)
     if small:
@@ -89,7 +97,7 @@ def boundaries(found: BoundaryMatches, region=None, title: str = "") -> Figure:
 
 
 @styled
-def confusion(matrix, class_names, title: str = "") -> Figure:
+def confusion(matrix: Tensor | ArrayLike, class_names: Sequence[str], title: str = "") -> Figure:
     """A confusion matrix, each row divided by its sum: what became of the pixels of a class.
 
     Parameters
@@ -109,14 +117,15 @@ def confusion(matrix, class_names, title: str = "") -> Figure:
     percent = 100 * np.divide(matrix, total, out=np.zeros_like(matrix), where=total > 0)
     k = len(matrix)
     figure, axes = plt.subplots(figsize=(min(FIGURE_WIDTH, 2.6 + 0.62 * k), 1.4 + 0.4 * k))
-    axes.imshow(percent, cmap="Blues", vmin=0, vmax=100, aspect="auto")
-    for (row, column), value in np.ndenumerate(percent):
-        if total[row] and value >= 0.5:
-            axes.text(
-                column, row, f"{value:.0f}", ha="center", va="center", fontsize=9, color="white" if value > 55 else INK
-            )
-    axes.set_xticks(range(k), class_names, rotation=45, ha="right")
-    axes.set_yticks(range(k), class_names)
+    hidden = (percent < 0.5) | (total == 0)  # a zero in most cells would hide the rest
+    sns.heatmap(
+        percent, vmin=0, vmax=100, cmap="Blues", cbar=False, ax=axes, linewidths=0.5, linecolor="white",
+        annot=np.where(hidden, "", np.char.mod("%.0f", percent)), fmt="", annot_kws={"size": 9},
+    )  # fmt: skip
+    for text, value in zip(axes.texts, percent.flat, strict=True):
+        text.set_color("white" if value > 55 else INK)
+    axes.set_xticks(np.arange(k) + 0.5, class_names, rotation=45, ha="right")
+    axes.set_yticks(np.arange(k) + 0.5, class_names, rotation=0)
     axes.set(xlabel="prediction", ylabel="truth", title=title)
     axes.tick_params(length=0)
     return figure

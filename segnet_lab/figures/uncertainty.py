@@ -1,17 +1,21 @@
 """What a network does not know: samples of one pixel, maps of a whole image."""
 
+from collections.abc import Mapping, Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
-from segnet_lab.figures.label_maps import legend, show_image, show_label
+from segnet_lab.data.base import Labelled, Sample
+from segnet_lab.figures.label_maps import name_what_occurs, show_image, show_label
 from segnet_lab.figures.qualitative import error_map
 from segnet_lab.figures.style import BLUE, FIGURE_WIDTH, INK, LINE, ORANGE, bare, styled
 from segnet_lab.inference.mc_dropout import Uncertainty
 
 
 @styled
-def votes(samples: dict[str, np.ndarray], class_names) -> Figure:
+def votes(samples: Mapping[str, ArrayLike], class_names: Sequence[str]) -> Figure:
     """The softmax of every sample of one pixel as thin bars, their mean as an outline.
 
     Parameters
@@ -26,8 +30,8 @@ def votes(samples: dict[str, np.ndarray], class_names) -> Figure:
         Below each panel entropy (all uncertainty) and mutual information (what the samples disagree on), in nats.
     """
     figure, panels = plt.subplots(1, len(samples), figsize=(FIGURE_WIDTH, 3.0), sharey=True, squeeze=False)
-    for axes, (title, p) in zip(panels.flat, samples.items(), strict=True):
-        p = np.asarray(p, float)
+    for axes, (title, drawn) in zip(panels.flat, samples.items(), strict=True):
+        p = np.asarray(drawn, float)
         n, k = p.shape
         for i, sample in enumerate(p):
             axes.bar(np.arange(k) - 0.4 + 0.8 * (i + 0.5) / n, sample, 0.72 / n, color=BLUE, alpha=0.75)
@@ -43,7 +47,7 @@ def votes(samples: dict[str, np.ndarray], class_names) -> Figure:
     return figure
 
 
-def entropy(p) -> float:
+def entropy(p: ArrayLike) -> float:
     """-sum p ln p of one distribution, in nats.
 
     >>> round(entropy([0.5, 0.5]), 4), entropy([1.0, 0.0])
@@ -55,7 +59,9 @@ def entropy(p) -> float:
 
 
 @styled
-def uncertainty_maps(sample, found: Uncertainty, data, show: str = "entropy", title: str = "") -> Figure:
+def uncertainty_maps(
+    sample: Sample, found: Uncertainty, data: Labelled, show: str = "entropy", title: str = ""
+) -> Figure:
     """Image, truth, prediction; where it is wrong; all uncertainty, and the part on which the samples disagree.
 
     Parameters
@@ -64,8 +70,7 @@ def uncertainty_maps(sample, found: Uncertainty, data, show: str = "entropy", ti
         Image (3, H, W) and label (H, W).
     found : Uncertainty
         From `predict_with_uncertainty`.
-    data : SegmentationDataset
-        Anything with class_names, palette, ignore_index and num_classes.
+    data : Labelled
     show : {"entropy", "variance"}
         The middle map of the lower row.
     title : str
@@ -90,6 +95,5 @@ def uncertainty_maps(sample, found: Uncertainty, data, show: str = "entropy", ti
         bare(axes, name)
         bar = figure.colorbar(drawn, ax=axes, orientation="horizontal", shrink=0.7, aspect=40, pad=0.02)
         bar.outline.set_edgecolor(LINE)
-    occurring = np.unique([*np.unique(np.asarray(sample.label)), *np.unique(np.asarray(found.label))])
-    legend(figure, data, occurring.tolist() if data.num_classes > 11 else None)
+    name_what_occurs(figure, data, [sample.label, found.label])
     return figure

@@ -59,15 +59,6 @@ def test_score_against_memory_leaves_out_what_has_no_score():
     assert texts(axes) == ["a", "b c"]
 
 
-def test_dots_by_class():
-    table = pd.DataFrame({"one": [0.1, 10.0], "other": [0.2, np.nan]}, index=["Sky", "Pole"])
-    figure = class_charts.dots_by_class(table, "weights", log=True)
-    _, one, other = figure.axes[0].collections
-    assert one.get_offsets().tolist() == [[0.1, 0], [10, 1]]
-    assert other.get_offsets()[~np.isnan(other.get_offsets().data).any(1)].tolist() == [[0.2, 0]]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "other"]
-
-
 def test_stacked_shares_fill_every_bar():
     table = pd.DataFrame([[6, 3, 1], [1, 1, 2]], index=["pixels", "loss"], columns=["Sky", "Road", "Pole"])
     (axes,) = class_charts.stacked_shares(table, np.zeros((3, 3), np.uint8)).axes

@@ -1,9 +1,12 @@
 import numpy as np
 import pandas as pd
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
 
 from segnet_lab import paper
 from segnet_lab._support.folders import shipped
-from segnet_lab.figures.class_charts import bars_by_size
+from segnet_lab.figures.class_charts import bars_by_size, class_dots, dots_by_class, stacked_shares
+from segnet_lab.figures.style import COLOURS
 
 OURS = pd.DataFrame({"size": [1.0, 10, 0, 100], "value": [20.0, 50, np.nan, 90]}, index=["Lamp", "Bed", "Desk", "Wall"])
 PAPER = pd.DataFrame({"size": [2.0, 1], "value": [83.42, 0.0]}, index=["Wall", "Floor mat"])
@@ -42,3 +45,62 @@ def test_the_published_weights_of_sun_rgbd_are_of_the_classes_of_table_5():
     assert weights.index.tolist() == paper.table(5)["class"].tolist()
     assert (1 / weights).nlargest(2).index.tolist() == ["Bed", "Wall"]
     assert (1 / weights).idxmin() == "Lamp"
+
+
+def dots(axes):
+    """Colour of a dot -> its places (value, row), rows from the top."""
+    found = {}
+    for collection in axes.collections:
+        if isinstance(collection, PathCollection):
+            for place, colour in zip(collection.get_offsets().tolist(), collection.get_facecolors(), strict=True):
+                found.setdefault(to_hex(colour), []).append(tuple(place))
+    return found
+
+
+WEIGHTS = pd.DataFrame({"median": [0.5, 2.0], "published": [0.25, np.nan]}, index=["Sky", "Pole"])
+
+
+def test_dots_lie_in_the_line_of_their_class():
+    figure = dots_by_class(WEIGHTS, "Class weights")
+    (axes,) = figure.axes
+    assert dots(axes) == {COLOURS[0]: [(0.5, 0), (2, 1)], COLOURS[1]: [(0.25, 0)]}  # nan leaves the dot out
+    assert names(axes) == ["Sky", "Pole"]
+    assert axes.get_ylim() == (1.5, -0.5)  # the first class on top
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["median", "published"]
+    assert axes.get_legend() is None
+    lines = axes.collections[0].get_segments()
+    assert [line[:, 0].tolist() for line in lines] == [[0.25, 0.5], [2, 2]]
+
+
+def test_dots_on_a_logarithmic_axis():
+    (axes,) = dots_by_class(WEIGHTS, "", log=True).axes
+    assert axes.get_xscale() == "log"
+    assert axes.xaxis.get_major_formatter()(0.1) == "0.1"
+
+
+def test_markers_differ_for_those_who_see_no_colours():
+    (axes,) = dots_by_class(WEIGHTS.fillna(1), "").axes
+    (series,) = (c for c in axes.collections if len(c.get_paths()) > 2)
+    assert len({len(path.vertices) for path in series.get_paths()}) == 2
+
+
+def test_a_panel_each_for_ours_and_the_papers():
+    ours, papers = WEIGHTS * 10, WEIGHTS[["median"]].iloc[::-1] * 20
+    figure = class_dots({"ours": ours, "the paper's": papers})
+    assert [axes.get_title("left") for axes in figure.axes] == ["ours", "the paper's"]
+    assert dots(figure.axes[1]) == {COLOURS[0]: [(10, 0), (40, 1)]}  # in the order of the first panel
+    assert [[t.get_text() for t in axes.get_legend().get_texts()] for axes in figure.axes] == [
+        ["median", "published"],
+        ["median"],
+    ]
+    assert names(figure.axes[0]) == ["Sky", "Pole"]
+
+
+def test_bars_of_a_whole_are_as_long_as_each_other():
+    table = pd.DataFrame({"Sky": [30, 1], "Pole": [10, 0]}, index=["pixels", "loss"])
+    (axes,) = stacked_shares(table, [[0, 0, 0], [255, 255, 255]]).axes
+    spans = [(bar.get_y() + 0.4, bar.get_x(), bar.get_width()) for bar in axes.patches]
+    np.testing.assert_allclose(spans, [(0, 0, 0.75), (1, 0, 1), (0, 0.75, 0.25), (1, 1, 0)], atol=1e-12)
+    assert [text.get_text() for text in axes.texts] == ["Sky\n75 %", "Sky\n100 %", "Pole\n25 %"]
+    assert axes.texts[0].get_color() == "white"  # on black
+    assert axes.texts[2].get_color() != "white"

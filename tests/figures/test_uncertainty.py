@@ -24,9 +24,22 @@ def test_votes_of_two_passes_that_disagree():
     assert axes.texts[0].get_text() == "entropy of the mean 0.69\nmutual information 0.69"
 
 
+def test_certain_votes_carry_no_information():
+    # each pass says the same: all of the entropy is the image's, ln 2 for a coin
+    (axes,) = uncertainty.votes({"alike": np.full((3, 2), 0.5)}, ["Road", "Car"]).axes
+    assert axes.texts[0].get_text() == "entropy of the mean 0.69\nmutual information 0.00"
+    left = [bar.get_x() for bar in axes.patches[:6:2]]
+    assert np.diff(left) == pytest.approx([0.8 / 3] * 2)  # the passes stand side by side within a class
+
+
+def test_names_of_many_classes_stand_upright():
+    for count, degrees in ((4, 0), (5, 90)):
+        (axes,) = uncertainty.votes({"": np.full((1, count), 1 / count)}, [f"class {k}" for k in range(count)]).axes
+        assert {label.get_rotation() for label in axes.get_xticklabels()} == {degrees}
+
+
 def test_maps_show_what_was_found():
     data = SimpleNamespace(class_names=("Sky", "Road"), palette=np.eye(3, dtype=np.uint8)[:2] * 200, ignore_index=2)
-    data.num_classes = 2
     label, pred = torch.tensor([[0, 1, 2], [0, 1, 1]]), torch.tensor([[1, 1, 0], [0, 1, 1]])
     entropy = torch.tensor([[0.6, 0.1, 0.5], [0.0, 0.1, 0.2]])
     found = Uncertainty(pred, torch.full((2, 2, 3), 0.5), entropy / 10, entropy, entropy / 2)
