@@ -20,7 +20,8 @@ from PIL import Image
 
 import segnet_lab as sl
 from segnet_lab import results
-from segnet_lab.cli import RECIPE_HELP, main
+from segnet_lab.cli import main
+from segnet_lab.cli.options import RECIPE_HELP
 from segnet_lab.inference.prediction_files import made_of
 from segnet_lab.runs import checkpoints
 from segnet_lab.runs.recipe import Recipe
@@ -119,8 +120,9 @@ def test_help_does_not_wait_for_torch():
 import sys
 from click.testing import CliRunner
 from segnet_lab.cli import main
-for command in ([], ["evaluate"], ["predict"], ["runs"], ["lessons"], ["data"], ["data", "split"], ["notebooks"]):
-    assert CliRunner().invoke(main, [*command, "--help"]).exit_code == 0
+commands = ("", "train", "evaluate", "predict", "runs", "lessons", "data", "data split", "notebooks", "sweep")
+for command in commands:
+    assert CliRunner().invoke(main, [*command.split(), "--help"]).exit_code == 0
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -213,6 +215,7 @@ def test_warnings_are_lines_in_the_words_of_the_command(monkeypatch):
 def test_where_an_error_came_from_can_be_seen(monkeypatch):
     for result in (
         CliRunner().invoke(main, ["--traceback", "evaluate", "--run", "nowhere"]),
+        CliRunner().invoke(main, ["evaluate", "--run", "nowhere", "--traceback"]),
         CliRunner().invoke(main, ["evaluate", "--run", "nowhere"], env={"SEGNET_LAB_TRACEBACK": "1"}),
     ):
         assert isinstance(result.exception, FileNotFoundError)  # Python prints its traceback
@@ -240,7 +243,7 @@ def test_stopped_by_the_keyboard(monkeypatch, tmp_path):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("segnet_lab.training.loop._Training._step", stop)
+    monkeypatch.setattr("segnet_lab.training.loop.step", stop)
     result = CliRunner().invoke(main, ["train", "segnet_basic", "--run", str(tmp_path / "x"), *TRAIN])
     assert result.exit_code == 130
     assert "Aborted" not in result.output
@@ -249,11 +252,11 @@ def test_stopped_by_the_keyboard(monkeypatch, tmp_path):
 
 def test_bench_hands_its_arguments_on_and_says_where_benchmarks_are(monkeypatch, tmp_path):
     called = []
-    monkeypatch.setattr("segnet_lab.cli.subprocess.call", lambda command: called.append(command) or 0)
+    monkeypatch.setattr("segnet_lab.cli.benchmarks.subprocess.call", lambda command: called.append(command) or 0)
     segnet_lab("bench", "--quick")
     assert called[0][1].is_file()
     assert called[0][2:] == ["--quick"]
-    monkeypatch.setattr("segnet_lab.cli.__file__", str(tmp_path / "site-packages" / "segnet_lab" / "cli.py"))
+    monkeypatch.setattr("segnet_lab.cli.benchmarks.__file__", str(tmp_path / "lib" / "segnet_lab" / "cli" / "x.py"))
     assert "benchmarks come with the source" in segnet_lab("bench", fails=True)
 
 

@@ -117,7 +117,7 @@ def one(name: str, model: str, seed: int) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "output.txt").open("w") as output:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "SEGNET_LAB_HEADLESS": "1"}
-        arguments = [sys.executable, "-m", "segnet_lab.cli", *command[1:]]
+        arguments = [sys.executable, "-m", "segnet_lab", *command[1:]]
         code = subprocess.call(arguments, env=environment, stdout=output, stderr=output, cwd=runs_dir().parent)
     print(f"{'done' if code == 0 else f'failed, see {folder}/output.txt'}: {' '.join(command)}", flush=True)
     if code == 0:

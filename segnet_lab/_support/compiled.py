@@ -10,8 +10,12 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import ParamSpec, TypeVar
 
 from segnet_lab._support.settings import NUMBA
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _wanted = ContextVar("kernels wanted", default=True)
 
@@ -36,14 +40,14 @@ def _installed() -> bool:
     return importlib.util.find_spec("numba") is not None
 
 
-def kernel(function: Callable) -> Callable:
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function when it is first called; keep the machine code beside the package or in the user's cache.
 
     A kernel may use numpy and plain arithmetic on its arguments, and no other function of ours.
     """
 
     @functools.cache
-    def compiled():
+    def compiled() -> Callable[P, R]:
         import numba
 
         try:
@@ -52,7 +56,7 @@ def kernel(function: Callable) -> Callable:
             return numba.njit(nogil=True)(function)
 
     @functools.wraps(function)
-    def call(*args):
-        return compiled()(*args)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return compiled()(*args, **kwargs)
 
     return call

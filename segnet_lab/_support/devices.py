@@ -5,9 +5,8 @@ import torch
 
 def default_device() -> torch.device:
     """The accelerator that torch finds (CUDA, ROCm, MPS, XPU...), or the CPU."""
-    if torch.accelerator.is_available():
-        return torch.accelerator.current_accelerator()
-    return torch.device("cpu")
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return found or torch.device("cpu")
 
 
 def device_of(model: torch.nn.Module) -> torch.device:

@@ -22,4 +22,5 @@ def bar(
 
     The notebook's bars ignore TQDM_DISABLE, so the switch has to be passed by hand.
     """
-    return tqdm(iterable, total=total, desc=description, leave=False, disable=not show or headless())
+    items: Iterable[T] = () if iterable is None else iterable
+    return tqdm(items, total=total, desc=description, leave=False, disable=not show or headless())

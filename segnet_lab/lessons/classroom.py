@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +29,8 @@ from segnet_lab._support.folders import runs_dir
 from segnet_lab._support.settings import CI, HEADLESS, JUPYTER_PATH, RUNS, environment
 from segnet_lab.lessons.front_page import Tile, front_page, tile_of_lesson, tile_of_widget
 from segnet_lab.lessons.notebooks import find_notebook, list_notebooks
+from segnet_lab.lessons.parameters_cell import read_notebook
+from segnet_lab.models import EncoderDecoder
 from segnet_lab.runs.places import find_runs
 from segnet_lab.widgets.gallery import EXHIBITS, Exhibit
 from segnet_lab.widgets.trained_networks import Networks
@@ -75,15 +77,17 @@ def write_apps(folder: Path, runs: str = "roadscenes") -> dict[str, list[Tile]]:
     """
     models, runs = Networks(runs).models, str(find_runs(runs).absolute())  # kernels start in another folder
     plain = "segnet_basic" if "segnet_basic" in models else next(iter(models))
-    bayesian = next((name for name, model in models.items() if model.config.dropout > 0), None)
-    sections = {"Widgets": [], "Lessons": []}
+    bayesian = next(
+        (name for name, model in models.items() if isinstance(model, EncoderDecoder) and model.config.dropout > 0), None
+    )
+    sections: dict[str, list[Tile]] = {"Widgets": [], "Lessons": []}
     for exhibit in EXHIBITS:
         network = bayesian if exhibit.name == "uncertainty" else plain
         if network is not None:
             file = _write(folder, f"try_{exhibit.name}", _app(exhibit, runs, network))
             sections["Widgets"].append(tile_of_widget(file, exhibit))
     for name in list_notebooks():
-        lesson = nbformat.read(find_notebook(name), as_version=4)
+        lesson = read_notebook(find_notebook(name))
         headings = [cell.cell_type == "markdown" and "## Exercises" in cell.source for cell in lesson.cells]
         if any(headings):
             last = lesson.cells[headings.index(True)]
@@ -122,7 +126,7 @@ def _write_front_page(folder: Path, sections: dict[str, list[Tile]]) -> None:
 @contextmanager
 def classroom(
     host: str = "127.0.0.1", port: int = PORT, runs: str = "roadscenes"
-) -> Iterator[tuple[str, subprocess.Popen]]:
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Serve the apps while the `with` block lasts.
 
     Parameters
@@ -157,7 +161,7 @@ def classroom(
         apps.mkdir()
         _write_front_page(Path(folder), write_apps(apps, runs))
         with log.open("w") as output:
-            server = subprocess.Popen(
+            server = subprocess.Popen(  # noqa: S603  our own command line
                 [*_VOILA, str(apps), f"--Voila.ip={host}", f"--port={port}"],
                 env=_environment(token)
                 | {JUPYTER_PATH.name: os.pathsep.join(filter(None, [folder, JUPYTER_PATH.get()]))},
@@ -177,7 +181,9 @@ def classroom(
                 note.unlink(missing_ok=True)
 
 
-def serve(host: str = "127.0.0.1", port: int = PORT, runs: str = "roadscenes", say=print) -> None:
+def serve(
+    host: str = "127.0.0.1", port: int = PORT, runs: str = "roadscenes", say: Callable[[str], None] = print
+) -> None:
     """Open a classroom, say its address, and go on until Ctrl-C, SIGTERM, the end of the terminal, or `stop`."""
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
         if hasattr(signal, name):
@@ -254,7 +260,7 @@ def _free_port(host: str, port: int) -> int:
 
 def _reachable(host: str) -> str:
     """The address by which others find a server that listens on all of them."""
-    if host not in ("0.0.0.0", "::", ""):
+    if host not in ("0.0.0.0", "::", ""):  # noqa: S104  binds to nothing: asks what was bound to
         return host
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         try:
@@ -273,9 +279,9 @@ def _in_brackets(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _wait_until_it_answers(address: str, server: subprocess.Popen, log: Path) -> None:
+def _wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     for _ in range(PATIENCE * 5):
-        with suppress(OSError), urllib.request.urlopen(address, timeout=5):
+        with suppress(OSError), urllib.request.urlopen(address, timeout=5):  # noqa: S310  http, our own
             return
         if server.poll() is not None:
             break
@@ -292,7 +298,8 @@ def _write_note(pid: int) -> Path:
 
 def _started(pid: int) -> float | None:
     with suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).create_time()
+        return float(psutil.Process(pid).create_time())
+    return None
 
 
 def _end(pid: int) -> None:

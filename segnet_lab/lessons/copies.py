@@ -18,7 +18,7 @@ class Copied(NamedTuple):
     kept: tuple[Path, ...]  # were there already
 
 
-def copy_lessons(folder: str | os.PathLike) -> Copied:
+def copy_lessons(folder: str | os.PathLike[str]) -> Copied:
     """Copy lessons, solutions, instructor guide and glossary; what is there already stays as it is.
 
     Parameters

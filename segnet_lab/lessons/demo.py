@@ -21,10 +21,11 @@ from segnet_lab import paper, results
 from segnet_lab._support.folders import runs_dir
 from segnet_lab._support.settings import environment
 from segnet_lab.lessons import notebooks
+from segnet_lab.lessons.choices import scored_in_words
 from segnet_lab.lessons.demo_page import show, write_demo_page
+from segnet_lab.lessons.parameters_cell import read_notebook
 from segnet_lab.runs.directory import RunDirectory
 from segnet_lab.runs.places import held, is_set
-from segnet_lab.runs.provenance import in_words
 
 EPOCHS = 16
 NETWORKS = ("segnet_basic", "bilinear_interpolation", "fcn_basic")  # the longest first
@@ -52,7 +53,7 @@ def run_demo(epochs: int = EPOCHS, open_lab: bool = False, open_page: bool = Tru
 
     Raises
     ------
-    RuntimeError
+    NotebookFailed
         A notebook failed. What was finished before is kept, and the same call goes on from there.
     """
     name = "demo" if epochs == EPOCHS else f"demo-{epochs}"
@@ -62,7 +63,7 @@ def run_demo(epochs: int = EPOCHS, open_lab: bool = False, open_page: bool = Tru
     perform(trainings)
     print("Looking inside, comparing, showing", flush=True)
     perform(lessons)
-    runs = lessons[0].parameters["runs"]
+    runs = str(lessons[0].parameters["runs"])
     table = results.scores_table(runs)[list(results.SCORES)]
     notebooks = [task.output for task in (*lessons, *trainings)]
     folder = notebooks[0].parent
@@ -70,24 +71,23 @@ def run_demo(epochs: int = EPOCHS, open_lab: bool = False, open_page: bool = Tru
     command = " ".join([near(sys.executable), *lab[1:3], near(folder)])
     page = write_demo_page(runs, folder / "index.html", notebooks, command)
     shown = " (in your browser)" if open_page and show(page) else ""
-    scored_on = in_words(trainings[0].run.scores()["val"]["on"])
-    print(f"\n{summary(table)}\n\nOurs: {scored_on}")
+    print(f"\n{summary(table)}\n\nOurs: {scored_in_words(runs)}")
     print(f"\nDone in {time.perf_counter() - start:.0f} s. All of it on one page{shown}:\n\n    {near(page)}\n")
     print(f"The notebooks behind it, {', '.join(book.stem for book in notebooks)}, in JupyterLab:\n\n    {command}")
     if open_lab:
-        subprocess.call(lab)
+        subprocess.call(lab)  # noqa: S603  our own command line
     return table
 
 
 def plan(name: str, epochs: int) -> tuple[list["Task"], list["Task"]]:
     """The trainings of a set of runs of that name, and the lessons that look at what they leave."""
     folder = runs_dir().resolve() / name
-    trainings = []
+    trainings, scores = [], []
     for network in NETWORKS:
-        given = TRAINING | {"model": network, "epochs": epochs, "run_dir": folder / network}
-        output = folder / f"05_train-{network}.ipynb"
-        trainings.append(Task(network, "05_train", given, output, run=RunDirectory(folder / network)))
-    scores = [task.run.scores_file for task in trainings]
+        run = RunDirectory(folder / network)
+        given = TRAINING | {"model": network, "epochs": epochs, "run_dir": run.path}
+        trainings.append(Task(network, "05_train", given, folder / f"05_train-{network}.ipynb", run=run))
+        scores.append(run.scores_file)
     elsewhere = [found for found in held(name, is_set) if found.resolve() != folder]
     runs = near(folder) if elsewhere else name
     return trainings, [Task(lesson, lesson, {"runs": runs}, folder / f"{lesson}.ipynb", scores) for lesson in LESSONS]
@@ -123,19 +123,20 @@ class Task:
         fresh = self.output.stat().st_mtime >= max(path.stat().st_mtime for path in inputs)
         return fresh and not notebooks.unexecuted_cells(self.output) and not self._errors()
 
-    def _errors(self) -> list:
+    def _errors(self) -> list[nbformat.NotebookNode]:
         """What stopped it: an exception, or somebody who pressed Ctrl-C."""
-        cells = nbformat.read(self.output, as_version=4).cells
+        cells = read_notebook(self.output).cells
         return [o for cell in cells for o in cell.get("outputs", []) if o.output_type == "error"]
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "segnet_lab.cli", "notebooks", self.lesson, "-o", str(self.output)]
+        """Run it in a process of its own."""
+        command = [sys.executable, "-m", "segnet_lab", "notebooks", self.lesson, "-o", str(self.output)]
         for name, value in self.parameters.items():
             command += ["-p", name, str(value)]
         self.output.parent.mkdir(parents=True, exist_ok=True)
         self.said, self.started = len(self._log()), time.perf_counter()
         with self._terminal.open("w", encoding="utf-8") as terminal:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603  our own command line
                 command, env=environment({"OMP_NUM_THREADS": "1"}), stdout=terminal, stderr=subprocess.STDOUT
             )
 
@@ -144,7 +145,7 @@ class Task:
 
         Raises
         ------
-        RuntimeError
+        NotebookFailed
             It ended with an error.
         """
         ended = self.process.poll()  # before reading the log, so that the last line is said too
@@ -165,6 +166,7 @@ class Task:
         return ended is not None
 
     def stop(self) -> None:
+        """End the process, and wait until it has ended."""
         self.process.terminate()
         self.process.wait()
 
@@ -178,7 +180,8 @@ class Task:
 
 def perform(tasks: list[Task]) -> None:
     """Run what is not done yet, `JOBS` at a time, and say how it goes; on an error or Ctrl-C the others stop too."""
-    waiting, running = [], []
+    waiting: list[Task] = []
+    running: list[Task] = []
     for task in tasks:
         if task.done():
             print(f"  {task.title:24s} already there", flush=True)
@@ -196,7 +199,7 @@ def perform(tasks: list[Task]) -> None:
             task.stop()
 
 
-def near(path: str | os.PathLike) -> str:
+def near(path: str | os.PathLike[str]) -> str:
     """A path as one would type it here.
 
     >>> near(Path.cwd() / "runs" / "demo").replace(os.sep, "/")

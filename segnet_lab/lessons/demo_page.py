@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+from torch import nn
 
 from segnet_lab import paper, results
 from segnet_lab._support.errors import InvalidInput
@@ -22,8 +23,9 @@ from segnet_lab._support.progress import headless
 from segnet_lab._support.settings import DISPLAY, SSH_CONNECTION, SSH_TTY, WAYLAND_DISPLAY
 from segnet_lab.figures.scene import classes, photo
 from segnet_lab.figures.style import megabytes
+from segnet_lab.models import EncoderDecoder
 from segnet_lab.runs.directory import RunDirectory
-from segnet_lab.runs.provenance import in_words
+from segnet_lab.runs.provenance import TrainedOn, in_words
 from segnet_lab.widgets.playground import playground_page
 from segnet_lab.widgets.trained_networks import Networks
 
@@ -153,17 +155,17 @@ def _scores(networks: Networks, table: pd.DataFrame, name: str) -> str:
         for text in ("network", *results.SCORES, "remembers of an image", "parameters", "epoch kept", "trained for")
     )
     rows = []
-    for run, row in table.iterrows():
-        model = networks.models[run]
+    for run in map(str, table.index):
+        row, model = table.loc[run], networks.models[run]
         cells = [
             *(f"{row[score]:.1f}" for score in results.SCORES),
-            megabytes(sum(kept.bytes for kept in model.memory(*size))) if model.memory(*size) else "nothing",
+            _remembered(model, size),
             f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M",
             f"{row['epoch']} of {row['epochs']}",
             f"{row['minutes']:.1f} minutes",
         ]
         rows.append(f'<tr><th scope="row">{_spoken(run)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>')
-    trained = networks.models[table.index[0]].trained_on
+    trained = TrainedOn.of_run(RunDirectory(runs[str(table.index[0])]).about()["data"])
     width = ", ".join(sorted({f"{width:g}" for width in table["width"]}))
     balancing = ", ".join(sorted(set(table["balancing"]))).replace("_", " ")
     return f"""<h2>Scores in percent</h2>
@@ -193,6 +195,11 @@ def _further(path: Path, notebooks: Iterable[Path], command: str) -> str:
 
 def _spoken(run: str) -> str:
     return escape(run.replace("_", " "))
+
+
+def _remembered(model: nn.Module, size: tuple[int, int]) -> str:
+    kept = model.memory(*size) if isinstance(model, EncoderDecoder) else []
+    return megabytes(sum(each.bytes for each in kept)) if kept else "nothing"
 
 
 def _size(size: tuple[int, int] | None) -> str:

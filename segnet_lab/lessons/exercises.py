@@ -7,6 +7,7 @@ An exercise that nobody has answered yet prints so and goes on: a notebook with 
 """
 
 from collections.abc import Callable, Mapping
+from types import EllipsisType
 
 import numpy as np
 
@@ -68,9 +69,9 @@ def check(
 
 def check_function(
     name: str,
-    function: Callable | None,
-    cases: list[tuple],
-    right: Callable,
+    function: Callable[..., object] | EllipsisType | None,
+    cases: list[tuple[object, ...]],
+    right: Callable[..., object],
     *,
     hint: str = "",
     rtol: float | None = None,
@@ -80,7 +81,7 @@ def check_function(
     Parameters
     ----------
     name : str
-    function : callable or ...
+    function : callable, or ... or None while there is none
     cases : list of tuples of arguments
     right : callable
         The right function.

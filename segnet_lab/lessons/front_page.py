@@ -98,11 +98,11 @@ def _html(markdown: str) -> str:
 
 def _shrunk(png: bytes) -> bytes:
     with Image.open(BytesIO(png)) as picture:
-        picture = picture.convert("RGB")
-        picture.thumbnail((WIDEST, 10 * WIDEST), Image.Resampling.LANCZOS)
-        file = BytesIO()
-        picture.save(file, "WEBP", quality=75)
-        return file.getvalue()
+        small = picture.convert("RGB")
+    small.thumbnail((WIDEST, 10 * WIDEST), Image.Resampling.LANCZOS)
+    file = BytesIO()
+    small.save(file, "WEBP", quality=75)
+    return file.getvalue()
 
 
 def _address(picture: bytes) -> str:

@@ -5,10 +5,10 @@ papermill's own parser loses lines that it cannot read, and takes any value. Her
 
 import ast
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Real
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex
 
 import nbformat
 
@@ -24,7 +24,7 @@ class Parameter(NamedTuple):
     help: str
 
 
-def read_notebook(path: str | os.PathLike) -> nbformat.NotebookNode:
+def read_notebook(path: str | os.PathLike[str]) -> nbformat.NotebookNode:
     """A notebook from its file, in nbformat 4.
 
     Raises
@@ -75,7 +75,7 @@ def converted(parameter: Parameter, value: object) -> object:
     >>> converted(epochs, "abc")
     Traceback (most recent call last):
     ...
-    ValueError: parameter epochs takes an int, not 'abc'
+    segnet_lab...InvalidInput: parameter epochs takes an int, not 'abc'
     """
     name, kind = parameter.name, parameter.type.split("[")[0]
     if kind not in _READ and kind != "list":
@@ -91,20 +91,48 @@ def converted(parameter: Parameter, value: object) -> object:
         return [_READ[parameter.type.removeprefix("list").strip("[]") or "str"](item) for item in items]
     except (ValueError, KeyError, TypeError, OverflowError):
         article = "an" if kind == "int" else "a"
-        such_as = f" such as {','.join(map(str, parameter.default))}" if kind == "list" and parameter.default else ""
+        such_as = f" such as {in_text(parameter.default)}" if kind == "list" and parameter.default else ""
         raise InvalidInput(f"parameter {name} takes {article} {parameter.type}{such_as}, not {value!r}") from None
 
 
+def in_text(value: object) -> str:
+    """A value as one types it.
+
+    >>> in_text([96, 128]), in_text(0.5)
+    ('96,128', '0.5')
+    """
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def parse_parameters(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Parameters of one run, as one types them; one that is given twice is refused.
+
+    >>> parse_parameters([("epochs", "3"), ("epochs", "5")])
+    Traceback (most recent call last):
+    ...
+    segnet_lab...InvalidInput: parameter epochs is given twice, as '3' and '5': a run takes one value, ...
+    """
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name in given:
+            twice = f"{given[name]!r} and {value!r}"
+            raise InvalidInput(
+                f"parameter {name} is given twice, as {twice}: a run takes one value, `segnet-lab sweep` takes several"
+            )
+        given[name] = value
+    return given
+
+
 def _read_int(value: object) -> int:
-    if isinstance(value, str):
-        return int(value)
-    if not is_number(value, Real) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, str | float | SupportsIndex):
+        raise InvalidInput("no number")
+    if isinstance(value, float) and not value.is_integer():
         raise InvalidInput("no whole number")
     return int(value)
 
 
 def _read_float(value: object) -> float:
-    if not (isinstance(value, str) or is_number(value, Real)):
+    if isinstance(value, bool) or not isinstance(value, str | Real):
         raise InvalidInput("no number")
     return float(value)
 
@@ -121,7 +149,12 @@ def _read_str(value: object) -> str:
     return str(value)
 
 
-_READ = {"int": _read_int, "float": _read_float, "str": _read_str, "bool": _read_bool}
+_READ: dict[str, Callable[[object], object]] = {
+    "int": _read_int,
+    "float": _read_float,
+    "str": _read_str,
+    "bool": _read_bool,
+}
 
 
 # --------------------------------------------------------------------------------------------------
@@ -144,5 +177,7 @@ def _lines(source: str, name: str) -> Iterator[Parameter]:
             default = ast.literal_eval(node.value)
         except (ValueError, TypeError):
             raise InvalidInput(f"{name}: a parameter's value is written out, not {ast.unparse(node)!r}") from None
-        comment = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode().strip().lstrip("# ")
+        comment = (
+            lines[(node.end_lineno or node.lineno) - 1].encode()[node.end_col_offset :].decode().strip().lstrip("# ")
+        )
         yield Parameter(node.target.id, ast.unparse(node.annotation), default, comment)

@@ -13,7 +13,7 @@ from segnet_lab.runs.provenance import called
 
 
 def runs_table(
-    names: str | os.PathLike | Iterable[str | os.PathLike] | None = None, split: str = "val"
+    names: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None, split: str = "val"
 ) -> pd.DataFrame:
     """One row per run, finished or not.
 
@@ -67,7 +67,7 @@ def as_text(table: pd.DataFrame) -> str:
     deeplab_large_fov     24 67.36 42.05 30.05 15.90
          segnet_basic     24 59.24 23.51 16.50 13.78
     """
-    return "\n\n".join(_set_as_text(name, rows) for name, rows in table.groupby("set", sort=False))
+    return "\n\n".join(_set_as_text(str(name), rows) for name, rows in table.groupby("set", sort=False))
 
 
 _ABOUT = {  # column -> how its value is said above a table
@@ -97,7 +97,7 @@ def _set_as_text(name: str, rows: pd.DataFrame) -> str:
     return f"{title}\n{table.to_string(index=False, float_format='{:.2f}'.format)}"
 
 
-def _named(name: str | os.PathLike) -> list[Path]:
+def _named(name: str | os.PathLike[str]) -> list[Path]:
     folder = find(name)
     if folder is not None and is_run(folder):
         return [folder]
@@ -110,7 +110,7 @@ def _set_name(folder: Path) -> str:
     return folder.name if meant is None or meant.resolve() == folder.resolve() else name_of(folder)
 
 
-def _row(run: RunDirectory, split: str) -> dict:
+def _row(run: RunDirectory, split: str) -> dict[str, object]:
     row = {"set": _set_name(run.path.absolute().parent), "run": run.path.name, "state": "damaged"}
     text = dict.fromkeys(("model", "epochs", "data", "split", "part", "size", "convention"), "")
     try:

@@ -16,7 +16,7 @@ from segnet_lab.widgets.gallery import EXHIBITS
 def opened(tmp_path_factory):
     """The command, and the address that it prints."""
     folder = tmp_path_factory.mktemp("classroom")
-    command = [sys.executable, "-u", "-m", "segnet_lab.cli", "classroom"]
+    command = [sys.executable, "-u", "-m", "segnet_lab", "classroom"]
     surroundings = {**environment(folder), "SEGNET_LAB_HEADLESS": "1"}  # the apps show widgets all the same
     room = subprocess.Popen(
         [*command, "--port", "0"],
