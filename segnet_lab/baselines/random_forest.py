@@ -12,6 +12,7 @@ There is no file format for a forest: train it again, which takes seconds and gi
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from skimage.color import rgb2lab
 from skimage.feature import multiscale_basic_features
@@ -19,6 +20,7 @@ from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor
 
 from segnet_lab._support.errors import InvalidInput
+from segnet_lab.data.base import DataSet
 
 # Smallest and largest Gaussian as a share of the image height, so that one forest serves every image size:
 # 0.5 to 30 px at 90x120, 2 to 120 px at 360x480, each twice the last.
@@ -36,7 +38,7 @@ FEATURE_NAMES = (  # in the order of features()
 )
 
 
-def features(image) -> np.ndarray:
+def features(image: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """Hand-made features of every pixel: smoothed colour, edge strength and texture at seven scales, and position.
 
     Parameters
@@ -92,7 +94,7 @@ class PixelForest:
     forest: RandomForestClassifier
     class_names: tuple[str, ...]
 
-    def predict_proba(self, image) -> Tensor:
+    def predict_proba(self, image: npt.ArrayLike) -> Tensor:
         """Share of the trees' votes for each class.
 
         Parameters
@@ -113,7 +115,9 @@ class PixelForest:
         return probabilities
 
 
-def train_forest(data, images: int = 60, pixels_per_class: int = 40, trees: int = 50, seed: int = 0) -> PixelForest:
+def train_forest(
+    data: DataSet, images: int = 60, pixels_per_class: int = 40, trees: int = 50, seed: int = 0
+) -> PixelForest:
     """Train a random forest on some pixels of some images, balanced by class.
 
     Parameters

@@ -2,24 +2,28 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
+
+from torch import Tensor, nn
 
 from segnet_lab._support.errors import InvalidInput, NotFound, unknown
 from segnet_lab.models.build import build
+from segnet_lab.models.guests import network_name
 from segnet_lab.models.network import Config, EncoderDecoder
 from segnet_lab.models.variants import NETWORKS
+from segnet_lab.models.wrapped import unwrap
 from segnet_lab.runs import checkpoints
-from segnet_lab.runs.places import every_run, find, is_place, is_run, looked, name_of, said
+from segnet_lab.runs.directory import RunDirectory, runs_of
+from segnet_lab.runs.places import every_run, find, find_run, is_place, is_run, looked, name_of, said
+from segnet_lab.runs.provenance import TrainedOn, in_words
+from segnet_lab.runs.recipe import Recipe
+from segnet_lab.runs.records import Scores, is_guest
 
 if TYPE_CHECKING:
     import pandas as pd
-
-from segnet_lab.runs.directory import RunDirectory, runs_of
-from segnet_lab.runs.places import find_run
-from segnet_lab.runs.provenance import TrainedOn, in_words
-from segnet_lab.runs.recipe import Recipe
 
 COLUMNS = ("weights", "data", "classes", "size", "width", "G", "mIoU", "BF", "scored on", "convention")
 
@@ -74,13 +78,14 @@ def _named() -> Iterator[Named]:
 def _network(run: RunDirectory) -> str | None:
     """Whose weights a run has; None if it has none, or nobody can tell."""
     with suppress(ValueError, KeyError, TypeError, OSError):
-        name = run.about()["model"]["name"]
-        return name if name in NETWORKS and run.has_weights() else None
+        model = run.about()["model"]
+        ours = model["name"] in NETWORKS and not is_guest(model)
+        return model["name"] if ours and run.has_weights() else None
     return None
 
 
-def _row(named: Named) -> tuple:
-    about, scores = named.run.about(), {}
+def _row(named: Named) -> tuple[object, ...]:
+    about, scores = named.run.about(), Scores()
     with suppress(ValueError):  # damaged scores; the weights can be whole
         scores = named.run.scores().get("val", {})
     data = TrainedOn.of_run(about["data"])
@@ -97,7 +102,7 @@ def _row(named: Named) -> tuple:
     )
 
 
-def find_weights(source: str | os.PathLike, network: str) -> RunDirectory:
+def find_weights(source: str | os.PathLike[str], network: str) -> RunDirectory:
     """The run that is meant: by "set/run", by its path, or by a set in which one run with weights has that network.
 
     Parameters
@@ -146,10 +151,13 @@ def _names() -> list[str]:
     return list(dict.fromkeys(named.weights for named in _named()))
 
 
-def trained(name: str, weights: str | os.PathLike, asked: dict, seed: int | None) -> EncoderDecoder:
+def trained(
+    name: str, weights: str | os.PathLike[str], asked: Mapping[str, object], seed: int | None
+) -> EncoderDecoder:
     """`create_model(name, weights=weights)`; `asked` are its other arguments, None where they were not given."""
     run = find_weights(weights, name)
-    config, named = run.about()["model"], said(weights, run.path)
+    config: Mapping[str, object] = asdict(config_of(run))
+    named = said(weights, run.path)
     otherwise = (
         f"To start another network from it: start_from(model, {str(weights)!r}), or train(..., init={str(weights)!r})"
     )
@@ -170,55 +178,100 @@ def trained(name: str, weights: str | os.PathLike, asked: dict, seed: int | None
     return model
 
 
-class Run(NamedTuple):
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Run(NamedTuple, Generic[Network]):
     """What `load_run` gives."""
 
-    model: EncoderDecoder
+    model: Network
     recipe: Recipe
-    scores: dict
+    scores: Scores
 
 
-def load_run(run_dir: str | os.PathLike) -> Run:
+@overload
+def load_run(run_dir: str | os.PathLike[str], model: None = None) -> Run[EncoderDecoder]: ...
+@overload
+def load_run(run_dir: str | os.PathLike[str], model: Network) -> Run[Network]: ...
+def load_run(run_dir: str | os.PathLike[str], model: nn.Module | None = None) -> Run[Any]:
     """Open what a training left.
 
     Parameters
     ----------
     run_dir : path or name
         A directory that `train` wrote, or the name of a run, such as "roadscenes/segnet_basic"; see `places`.
+    model : Module, optional
+        Where to load the weights, instead of a new network: needed for a run of a module that is no network of the
+        kit, which only its own code can make. It stays on its device.
 
     Returns
     -------
     Run
-        Unpacks to model (on the CPU, in evaluation mode, with the selected weights; `model.trained_on` says what it
-        learnt from), recipe and scores (a dict; empty while the run is not finished).
+        Unpacks to model (in evaluation mode, with the selected weights, a new one on the CPU; `model.trained_on` says
+        what it learnt from), recipe and scores (a dict; empty while the run is not finished).
 
     Raises
     ------
     FileNotFoundError
         No run there, or none that has finished an epoch.
+    ValueError
+        The weights do not fit `model`; or the run is of a module that is no network of the kit, and it is not given.
     DamagedCheckpoint
         Neither the selected nor the last weights can be read.
     """
     directory = RunDirectory(find_run(run_dir))
     about = directory.about()
-    model = build(Config(**about["model"]))
-    tensors, epoch = directory.load_selected()
-    load_weights(model, tensors, directory.best)
-    model.trained_on = TrainedOn.of_run(about["data"])
-    model.started_from = {"run": str(directory.path.absolute()), "network": model.config.name, "epoch": epoch}
+    if model is None:
+        model = build(config_of(directory))
+    network = unwrap(model)
+    load_selected(network, directory)
+    vars(network).update(trained_on=TrainedOn.of_run(about["data"]))
     return Run(model.eval(), Recipe.from_dict(about["recipe"]), directory.scores())
 
 
-def load_weights(model: EncoderDecoder, tensors: dict, source: object) -> None:
+def load_selected(network: nn.Module, run: RunDirectory) -> int:
+    """Put the selected weights of a run into a network, which then says where they are from; gives their epoch."""
+    tensors, epoch = run.load_selected()
+    load_weights(network, tensors, run.best)
+    source = {"run": str(run.path.absolute()), "network": network_name(network), "epoch": epoch}
+    vars(network).update(started_from=source)
+    return epoch
+
+
+def config_of(run: RunDirectory) -> Config:
+    """What makes the network of a run again.
+
+    Raises
+    ------
+    ValueError
+        The run is of a module that is no network of the kit.
+    """
+    model = run.about()["model"]
+    if is_guest(model):
+        name, guest = str(run.path), model["name"]
+        raise InvalidInput(
+            f"{name} is a run of {guest}, which is no network of the kit: make it as for that training and give it, "
+            f"load_run({name!r}, model={guest}(...))"
+        )
+    return Config(
+        name=model["name"],
+        num_classes=model["num_classes"],
+        width=model["width"],
+        dropout=model["dropout"],
+        input_transform=model["input_transform"],
+    )
+
+
+def load_weights(model: nn.Module, tensors: dict[str, Tensor], source: object) -> None:
     """Put weights into a model; another network's weights are refused, naming the first that does not fit."""
-    own = model.state_dict()
+    own, called = model.state_dict(), model.config if isinstance(model, EncoderDecoder) else network_name(model)
     for name in sorted(own.keys() | tensors.keys()):
         if name not in tensors or name not in own:
             where = "missing in" if name not in tensors else "more than the model has in"
-            raise InvalidInput(f"{source} is of another network than {model.config.name}: {name} is {where} it")
+            raise InvalidInput(f"{source} is of another network than {network_name(model)}: {name} is {where} it")
         if own[name].shape != tensors[name].shape:
             raise InvalidInput(
-                f"{source} does not fit {model.config}: {name} has shape {tuple(tensors[name].shape)}, the model "
+                f"{source} does not fit {called}: {name} has shape {tuple(tensors[name].shape)}, the model "
                 f"{tuple(own[name].shape)}. Create the model with the num_classes and width it was trained with"
             )
     model.load_state_dict(tensors)

@@ -49,7 +49,7 @@ class ImageNetReport:
         return "\n".join(lines)
 
 
-def load_imagenet(model: EncoderDecoder, source: str | os.PathLike = "vgg16_bn") -> ImageNetReport:
+def load_imagenet(model: EncoderDecoder, source: str | os.PathLike[str] = "vgg16_bn") -> ImageNetReport:
     """Start an encoder from VGG16's ImageNet weights, and say which tensors matched.
 
     Parameters
@@ -88,7 +88,8 @@ def load_imagenet(model: EncoderDecoder, source: str | os.PathLike = "vgg16_bn")
     >>> load_imagenet(create_model("segnet_basic", input_transform="imagenet"), "vgg16.pth")
     Traceback (most recent call last):
     ...
-    ValueError: segnet_basic has no VGG16 encoder; these have: segnet, fcn, fcn_learnt_deconv, deeplab_large_fov, ...
+    segnet_lab...InvalidInput: segnet_basic has no VGG16 encoder; these have:
+    segnet, fcn, fcn_learnt_deconv, deeplab_large_fov, ...
     """
     model = unwrap(model, required=True)
     _check(model)
@@ -161,7 +162,7 @@ def _check(model: EncoderDecoder) -> None:
         )
 
 
-def _check_tensor(tensors: dict[str, Tensor], name: str, own: Tensor, ours: str, source) -> None:
+def _check_tensor(tensors: dict[str, Tensor], name: str, own: Tensor, ours: str, source: object) -> None:
     if name not in tensors:
         held = ", ".join(sorted(tensors)[:4]) or "nothing"
         raise InvalidInput(
@@ -185,7 +186,7 @@ def _check_tensor(tensors: dict[str, Tensor], name: str, own: Tensor, ours: str,
 # ---------------------------------------------------------------------------------------------- reading
 
 
-def _read(source: str | os.PathLike) -> dict[str, Tensor]:
+def _read(source: str | os.PathLike[str]) -> dict[str, Tensor]:
     if str(source) in URLS:
         return _download(URLS[str(source)])
     path = Path(source).expanduser()

@@ -17,7 +17,7 @@ from segnet_lab.runs.places import find, looked, said
 
 if TYPE_CHECKING:  # models are imported by what these import
     from segnet_lab.models.imagenet import ImageNetReport
-from segnet_lab.models.from_runs import _names, find_weights
+from segnet_lab.models.from_runs import _names, config_of, find_weights
 from segnet_lab.models.layer_names import _layer, count_layers
 from segnet_lab.models.wrapped import unwrap
 
@@ -45,14 +45,16 @@ class StartReport:
         if self.classes:
             lines.append(f"scores of {', '.join(self.classes)}{'; of other classes as drawn' if self.partly else ''}")
         for why in dict.fromkeys(self.as_drawn.values()):
-            layers = [layer for layer, reason in self.as_drawn.items() if reason == why]
-            lines.append(f"as drawn: {count_layers(layers)} ({why})")
+            kept = [layer for layer, reason in self.as_drawn.items() if reason == why]
+            lines.append(f"as drawn: {count_layers(kept)} ({why})")
         if not self.as_drawn:
             lines.append("as drawn: nothing more" if self.partly else "as drawn: nothing")
         return "\n".join([*lines, f"not used: {count_layers(self.unused)}"])
 
 
-def start_from(model: EncoderDecoder, run: str | os.PathLike, class_names: Sequence[str] | None = None) -> StartReport:
+def start_from(
+    model: EncoderDecoder, run: str | os.PathLike[str], class_names: Sequence[str] | None = None
+) -> StartReport:
     """Start a network from the weights of a run, wherever layers agree by name and shape, and say which did.
 
     For fine-tuning on other classes, and from one network to another (SegNet-Basic's encoder is FCN-Basic's).
@@ -93,7 +95,7 @@ def start_from(model: EncoderDecoder, run: str | os.PathLike, class_names: Seque
     model = unwrap(model, required=True)
     directory = find_weights(run, model.config.name)
     about = directory.about()
-    source = Config(**about["model"])
+    source = config_of(directory)
     common = _common(class_names, about["data"]["class_names"], model.num_classes)
     _check_transform(model.config, source, run)
     tensors, epoch = directory.load_selected()
@@ -119,7 +121,7 @@ def start_from(model: EncoderDecoder, run: str | os.PathLike, class_names: Seque
         epoch=epoch,
         loaded=tuple(name for name in taken if name not in partly),
         partly=tuple(partly),
-        classes=tuple(class_names[ours] for ours in common) if scored else (),
+        classes=tuple(class_names[ours] for ours in common) if scored and class_names and common else (),
         as_drawn=as_drawn,
         unused=tuple(dict.fromkeys(_layer(name) for name in tensors if name not in taken)),
     )
@@ -137,9 +139,15 @@ def start_from(model: EncoderDecoder, run: str | os.PathLike, class_names: Seque
     return report
 
 
-def _as_drawn(own: dict, axes: dict, tensors: dict, there: dict, common: dict | None) -> Iterator[tuple[str, str]]:
+Tensors = dict[str, Tensor]
+Axes = dict[str, tuple[int, ...]]
+
+
+def _as_drawn(
+    own: Tensors, axes: Axes, tensors: Tensors, there: Axes, common: dict[int, int] | None
+) -> Iterator[tuple[str, str]]:
     """Layers that cannot take over the run's weights, and why."""
-    layers = {}
+    layers: dict[str, list[str]] = {}
     for name in own:
         layers.setdefault(_layer(name), []).append(name)
     for layer, names in layers.items():
@@ -151,7 +159,7 @@ def _as_drawn(own: dict, axes: dict, tensors: dict, there: dict, common: dict | 
             yield layer, "the run has none of its classes" if common == {} else "class_names were not given"
 
 
-def class_axes(config: Config) -> dict[str, tuple[int, ...]]:
+def class_axes(config: Config) -> Axes:
     """Which axes of which tensors count classes: those that grow where a network has one class more.
 
     >>> class_axes(Config("segnet_basic", num_classes=11, width=1.0, dropout=0.0, input_transform="lrn"))
@@ -185,14 +193,14 @@ def _check_transform(ours: Config, theirs: Config, run: object) -> None:
         )
 
 
-def _but(axes: dict[str, tuple[int, ...]], name: str, tensor: Tensor) -> tuple:
+def _but(axes: Axes, name: str, tensor: Tensor) -> tuple[int | None, ...]:
     """Shape of a tensor, with None where it counts classes."""
     return tuple(None if i in axes.get(name, ()) else n for i, n in enumerate(tensor.shape))
 
 
 def _copy(source: Tensor, target: Tensor, axes: tuple[int, ...], common: dict[int, int] | None) -> None:
     """All of a tensor; along axes that count classes only those in common, each to its own number."""
-    if not axes:
+    if not axes or common is None:
         target.copy_(source)
         return
     source = source.to(target.device)
@@ -204,7 +212,7 @@ def _copy(source: Tensor, target: Tensor, axes: tuple[int, ...], common: dict[in
     target[rows(target.shape, common.keys())] = source[rows(source.shape, common.values())]
 
 
-def named_start(source: str | os.PathLike, network: str) -> dict:
+def named_start(source: str | os.PathLike[str], network: str) -> dict[str, str]:
     """What `init` would start a network from, as far as its name tells; nothing is read, and it may be gone.
 
     >>> named_start("imagenet", "segnet"), named_start("runs/gone", "segnet")
@@ -222,7 +230,7 @@ def named_start(source: str | os.PathLike, network: str) -> dict:
 
 
 def init(
-    model: EncoderDecoder, source: str | os.PathLike, class_names: Sequence[str] | None = None
+    model: EncoderDecoder, source: str | os.PathLike[str], class_names: Sequence[str] | None = None
 ) -> "StartReport | ImageNetReport":
     """Start a network from whatever weights are named: those of a run, or ImageNet's.
 
@@ -251,7 +259,7 @@ def init(
     >>> init(create_model("segnet_basic"), "imagenett")
     Traceback (most recent call last):
     ...
-    ValueError: unknown start 'imagenett'. Did you mean 'imagenet'? Known: imagenet, vgg16_bn, vgg16, ...
+    segnet_lab...InvalidInput: unknown start 'imagenett'. Did you mean 'imagenet'? Known: imagenet, vgg16_bn, vgg16, ...
     """
     from segnet_lab.models.imagenet import URLS, load_imagenet
 

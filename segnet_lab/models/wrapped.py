@@ -1,6 +1,8 @@
 """The network inside what `torch.compile` or a data-parallel wrapper made."""
 
 import os
+from collections.abc import Iterator
+from typing import Literal, overload
 
 from torch import nn
 
@@ -9,7 +11,13 @@ from segnet_lab.models.network import EncoderDecoder
 from segnet_lab.models.variants import NETWORKS
 from segnet_lab.runs.places import find, is_run
 
+DATA_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
+
+@overload
+def unwrap(model: nn.Module, required: Literal[True]) -> EncoderDecoder: ...
+@overload
+def unwrap(model: nn.Module, required: bool = False) -> nn.Module: ...
 def unwrap(model: nn.Module, required: bool = False) -> nn.Module:
     """The network inside what `torch.compile` or a data-parallel wrapper made; any other module as it is.
 
@@ -17,7 +25,7 @@ def unwrap(model: nn.Module, required: bool = False) -> nn.Module:
     ----------
     model : Module
     required : bool
-        Refuse what cannot be trained and saved as one network of the kit.
+        Refuse everything but a network of the kit, alone or compiled.
 
     Raises
     ------
@@ -32,17 +40,30 @@ def unwrap(model: nn.Module, required: bool = False) -> nn.Module:
     >>> unwrap(nn.DataParallel(model)) is model
     True
     """
-    if not isinstance(model, nn.Module):
-        raise InvalidInput(_no_network(model))
-    while (inner := _inside(model)) is not None:
-        if required and not hasattr(model, "_orig_mod"):
+    if not required:
+        *_, network = _opened(model)
+        return network
+    network = unwrap_to_train(model)
+    if not isinstance(network, EncoderDecoder):
+        raise InvalidInput(_no_network(network))
+    return network
+
+
+def unwrap_to_train(model: nn.Module) -> nn.Module:
+    """The module whose weights a training saves: what `torch.compile` was given, or the module itself.
+
+    Raises
+    ------
+    ValueError
+        No module, or one in a data-parallel wrapper.
+    """
+    *wrappers, network = _opened(model)
+    for wrapper in wrappers:
+        if isinstance(wrapper, DATA_PARALLEL):
             raise InvalidInput(
-                f"{type(model).__name__} keeps a network to itself: give the network in it, model.module"
+                f"{type(wrapper).__name__} keeps a network to itself: give the network in it, model.module"
             )
-        model = inner
-    if required and not isinstance(model, EncoderDecoder):
-        raise InvalidInput(_no_network(model))
-    return model
+    return network
 
 
 def _no_network(given: object) -> str:
@@ -60,7 +81,11 @@ def _no_network(given: object) -> str:
     return f"what is needed is a network from create_model or load_run, not {type(given).__name__}{inside}"
 
 
-def _inside(model: nn.Module) -> nn.Module | None:
-    if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-        return model.module
-    return getattr(model, "_orig_mod", None)
+def _opened(model: nn.Module) -> Iterator[nn.Module]:
+    """A module, what it was made from, and so on: the network itself is the last."""
+    if not isinstance(model, nn.Module):
+        raise InvalidInput(_no_network(model))
+    inside: nn.Module | None = model
+    while inside is not None:
+        yield inside
+        inside = inside.module if isinstance(inside, DATA_PARALLEL) else getattr(inside, "_orig_mod", None)

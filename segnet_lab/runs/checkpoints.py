@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,15 +19,15 @@ class DamagedCheckpoint(SegNetLabError, OSError):
     """A file of weights that cannot be read, or whose tensors are not those that were written."""
 
 
-def write(path: str | Path, tensors: dict[str, Tensor], note: dict) -> None:
+def write(path: str | Path, tensors: dict[str, Tensor], note: Mapping[str, object]) -> None:
     """Write tensors and a note (anything JSON takes; nan becomes None) to one safetensors file."""
-    tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    tensors = dict(_apart(tensors))
     header = {"note": json.dumps(finite(note), allow_nan=False), "sha256": checksum(tensors)}
     with atomic(path) as draft:
         draft.write_bytes(save(tensors, header))
 
 
-def read(path: str | Path) -> tuple[dict[str, Tensor], dict]:
+def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and note of a file that `write` wrote.
 
     Raises
@@ -43,6 +45,16 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     if header.get("sha256") != checksum(tensors):
         raise DamagedCheckpoint(f"{path} is damaged: its tensors do not fit its checksum")
     return tensors, json.loads(header["note"])
+
+
+def _apart(tensors: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """In the processor's memory, each in a place of its own: safetensors writes no weight that two layers share."""
+    places = set()
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        place = tensor.untyped_storage().data_ptr()
+        yield name, tensor.clone() if place in places else tensor
+        places.add(place)
 
 
 def checksum(tensors: dict[str, Tensor]) -> str:

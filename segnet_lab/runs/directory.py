@@ -1,7 +1,7 @@
 """A run directory: everything that one training left, and how to open it again.
 
     run.json              model, start, data, recipe, environment: what the run is, compared on resuming
-    log.csv               one row an epoch
+    log.csv               one row per epoch
     last.safetensors      weights and momentum after the last epoch; previous.safetensors the one before
     best.safetensors      weights of the epoch with the highest validation G (Section 3.3)
     scores.json           scores of those weights; its presence says that the run is finished
@@ -16,29 +16,39 @@ import os
 import platform
 import sys
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import segnet_lab
-from segnet_lab._support.devices import compute_dtype, device_of
 from segnet_lab._support.errors import InvalidInput, NotFound
 from segnet_lab._support.files import write_json, write_text
 from segnet_lab.data.cards import load_card
 from segnet_lab.runs import checkpoints
 from segnet_lab.runs.checkpoints import DamagedCheckpoint
-from segnet_lab.runs.places import find, find_runs, no_run, said
-from segnet_lab.runs.provenance import describe_data
-from segnet_lab.runs.recipe import Recipe
+from segnet_lab.runs.compare import first_difference
+from segnet_lab.runs.places import find_runs, no_run, said
+from segnet_lab.runs.records import RunRecord, ScoredOn, Scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Selected(TypedDict):
+    """The epoch whose weights are kept, and its validation G; nan if nothing could be scored."""
+
+    epoch: int
+    G: float
 
 
 class RunDirectory:
     """Reads and writes the files of one run."""
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.about_file = self.path / "run.json"
         self.log_file = self.path / "log.csv"
@@ -49,7 +59,7 @@ class RunDirectory:
 
     # ------------------------------------------------------------------ what the run is
 
-    def open(self, about: dict) -> None:
+    def open(self, about: RunRecord) -> None:
         """Start the run, or go on with it if it is the same; another run's directory is refused, and nothing is lost.
 
         A directory in which no epoch was finished yet belongs to nobody. More epochs than before are the same run,
@@ -73,7 +83,7 @@ class RunDirectory:
             )
         self._check_epochs(was["recipe"], about["recipe"]["epochs"])
 
-    def _check_epochs(self, recipe: dict, epochs: int) -> None:
+    def _check_epochs(self, recipe: Mapping[str, Any], epochs: int) -> None:
         """Refuse fewer epochs than are done, and to go on without the state after the last of them."""
         log = self.read_log()
         done = len(log)
@@ -102,7 +112,7 @@ class RunDirectory:
             self.scores_file.unlink(missing_ok=True)  # first, so that a longer run never counts as finished
             write_json(self.about_file, {**about, "recipe": {**about["recipe"], "epochs": epochs}})
 
-    def about(self) -> dict:
+    def about(self) -> RunRecord:
         """Model, data, recipe, start and environment of the run."""
         try:
             about = json.loads(self.about_file.read_text(encoding="utf-8"))
@@ -125,6 +135,7 @@ class RunDirectory:
         return self.has_weights() or self.log_file.exists() or self.finished()
 
     def has_weights(self) -> bool:
+        """Whether weights of some epoch lie here."""
         return any(file.exists() for file in (self.last, self.previous, self.best))
 
     def has_state(self) -> bool:
@@ -132,13 +143,14 @@ class RunDirectory:
         return self.last.exists() or self.previous.exists()
 
     def finished(self) -> bool:
+        """Whether the selected weights were scored, which is done last."""
         return self.scores_file.exists()
 
     def finished_after(self, epochs: int) -> bool:
         """Whether the run is finished, with so many epochs."""
         return self.finished() and self.about()["recipe"]["epochs"] == epochs
 
-    def scores(self) -> dict:
+    def scores(self) -> Scores:
         """Scores of the selected weights, by role ("train", "val", ...); {} while the run is not finished.
 
         What could not be scored is nan. Each entry's "on" says what was scored, see `provenance.scored_on`; older runs
@@ -147,7 +159,7 @@ class RunDirectory:
         if not self.finished():
             return {}
         try:
-            scores = _nan_for_none(json.loads(self.scores_file.read_text(encoding="utf-8")))
+            scores = json.loads(self.scores_file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise InvalidInput(
                 f"{self.scores_file} is damaged ({error}): delete it, and the same training scores its weights again"
@@ -157,17 +169,18 @@ class RunDirectory:
                 f"{self.scores_file} is damaged (it does not say of which epoch): delete it, and the same training "
                 "scores its weights again"
             )
-        for role in [role for role, entry in scores.items() if isinstance(entry, dict)]:
-            if "on" not in scores[role]:
-                scores[role]["on"] = self._scored_on(role)
+        for role, entry in scores.items():
+            if isinstance(entry, dict):
+                scores[role] = _nan_for_none(entry)
+                if "on" not in entry:
+                    scores[role]["on"] = self._scored_on(role)
         return scores
 
-    def _scored_on(self, role: str) -> dict:
+    def _scored_on(self, role: str) -> ScoredOn:
         """For a run of an older version, in which training and validation were always splits of one set."""
         about = self.about()["data"]
-        if role == about["split"]:
-            images = about["images"]
-        else:
+        images: int | None = about["images"]
+        if role != about["split"]:
             images = about["options"].get("images") or load_card(about["name"]).splits.get(role)
         return {
             "data": about["name"],
@@ -182,7 +195,7 @@ class RunDirectory:
 
     # ------------------------------------------------------------------ writing, after every epoch
 
-    def save_state(self, tensors: dict, note: dict) -> None:
+    def save_state(self, tensors: dict[str, Tensor], note: Mapping[str, object]) -> None:
         """Weights and momentum after an epoch; the state before it is kept as well."""
         fresh = self.path / "next.safetensors"
         checkpoints.write(fresh, tensors, note)
@@ -190,11 +203,11 @@ class RunDirectory:
             os.replace(self.last, self.previous)
         os.replace(fresh, self.last)
 
-    def save_best(self, model: nn.Module, note: dict) -> None:
+    def save_best(self, model: nn.Module, note: Mapping[str, object]) -> None:
         """The weights of an epoch that validated best so far; the note has its number and its G."""
         checkpoints.write(self.best, model.state_dict(), note)
 
-    def selected(self) -> dict | None:
+    def selected(self) -> Selected | None:
         """Epoch and G of the weights that are selected so far; None if there are none, or of before G was noted."""
         with suppress(FileNotFoundError, DamagedCheckpoint):
             note = checkpoints.read(self.best)[1]
@@ -212,7 +225,7 @@ class RunDirectory:
         """How many epochs log.csv has."""
         return max(0, len(self.log_file.read_text(encoding="utf-8").splitlines()) - 1) if self.log_file.exists() else 0
 
-    def read_log(self) -> list[dict]:
+    def read_log(self) -> list[dict[str, float]]:
         """The rows of log.csv as they were written; scores stand in those of epochs that were validated."""
         if not self.log_file.exists():
             return []
@@ -221,15 +234,17 @@ class RunDirectory:
         whole = ("epoch", "iteration")
         return [{name: int(v) if name in whole else float(v) for name, v in row.items() if v} for row in rows]
 
-    def save_log(self, log) -> None:
+    def save_log(self, log: "pd.DataFrame") -> None:
+        """One row per epoch, to log.csv."""
         write_text(self.log_file, log.to_csv(index=False))
 
-    def save_scores(self, scores: dict) -> None:
+    def save_scores(self, scores: Scores) -> None:
+        """Scores of the selected weights, by role: the run is finished."""
         write_json(self.scores_file, scores)
 
     # ------------------------------------------------------------------ reading
 
-    def load_state(self) -> tuple[dict, dict] | None:
+    def load_state(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The newest state that is whole, or None if there is none yet; a damaged one is named in a warning."""
         damaged = None
         for file in (self.last, self.previous):
@@ -248,11 +263,11 @@ class RunDirectory:
             raise DamagedCheckpoint(f"{damaged}; there is no other to fall back to: train into a new directory")
         return None
 
-    def load_weights(self) -> dict:
+    def load_weights(self) -> dict[str, Tensor]:
         """The selected weights; the last ones, with a warning, if those are damaged or not there yet."""
         return self.load_selected()[0]
 
-    def load_selected(self) -> tuple[dict, int]:
+    def load_selected(self) -> tuple[dict[str, Tensor], int]:
         """The selected weights and the epoch that they are of, see `load_weights`."""
         try:
             tensors, note = checkpoints.read(self.best)
@@ -275,7 +290,7 @@ class RunDirectory:
             return weights, note["epoch"]
 
 
-def runs_of(name: str | os.PathLike) -> list[RunDirectory]:
+def runs_of(name: str | os.PathLike[str]) -> list[RunDirectory]:
     """The runs of a set, by name.
 
     A folder whose run.json cannot be read as that of a run is left out, with a warning that names the file.
@@ -301,99 +316,7 @@ def runs_of(name: str | os.PathLike) -> list[RunDirectory]:
     return readable
 
 
-def describe(model: nn.Module, data, validation, recipe: Recipe, device: torch.device | None = None) -> dict:
-    """What a run is, as run.json has it: the network and where its weights came from, the data, the recipe.
-
-    Parameters
-    ----------
-    model : EncoderDecoder
-    data, validation : SegmentationDataset
-        `validation` may be None.
-    recipe : Recipe
-    device : torch.device, optional
-        That it is trained on, if the model is not there yet.
-    """
-    device = device or device_of(model)
-    return {
-        "model": asdict(model.config),
-        "start": model.started_from or "weights as drawn",
-        "data": {**describe_data(data), "validation": validation and describe_data(validation)},
-        "recipe": asdict(recipe),
-        "computed_in": str(compute_dtype(device, recipe.precision)).removeprefix("torch."),
-    }
-
-
-def first_difference(was: dict, now: dict) -> str | None:
-    """What makes two runs different, in words; None if one may go on where the other stopped.
-
-    Parameters
-    ----------
-    was, now : dict
-        As `describe` gives them; `was` may be of an older version, whose missing entries are not compared.
-    """
-    now = json.loads(json.dumps(now))
-    for name, value in now["model"].items():
-        if was["model"].get(name) != value:
-            return f"its model has {name}={was['model'].get(name)!r}, this one {value!r}"
-    if "start" in was and not _same_start(was["start"], now["start"]):
-        return f"it started from {_start_in_words(was['start'])}, this one from {_start_in_words(now['start'])}"
-    if difference := _data_difference(was["data"], now["data"], "data"):
-        return difference
-    before, after = was["data"].get("validation"), now["data"]["validation"]
-    if isinstance(before, str):  # an older version noted the split alone
-        after = after and after["split"]
-        if before != after:
-            return f"its validation is {before!r}, this one's {after!r}"
-    elif (before is None) != (after is None):
-        first, second = (f"on {v['name']} {v['split']}" if v else "none" for v in (before, after))
-        return f"its validation is {first}, this one's {second}"
-    elif before and (difference := _data_difference(before, after, "validation")):
-        return difference
-    settings = json.loads(json.dumps(asdict(Recipe.from_dict(was["recipe"]))))  # those it does not name have defaults
-    for name, value in now["recipe"].items():
-        if settings[name] != value and not (name == "epochs" and Recipe.from_dict(was["recipe"]).can_grow):
-            return f"its recipe has {name}={settings[name]!r}, this one {value!r}"
-    return None
-
-
-def _same_start(was: str | dict, now: str | dict) -> bool:
-    """Whether a run may have started from what is named now: that may have been moved, be gone, or have trained on."""
-    if isinstance(was, str) or isinstance(now, str):
-        return was == now
-    kind = "run" if "run" in was else "imagenet"
-    if kind not in now:
-        return False
-    before, after = Path(was[kind]), Path(now[kind])
-    folder = find(after) if kind == "run" and before.exists() else None
-    if folder is None:
-        return before.name == after.name
-    return before.resolve() in (folder.resolve(), *(file.parent.resolve() for file in folder.glob("*/run.json")))
-
-
-def _start_in_words(start: str | dict) -> str:
-    if isinstance(start, str):
-        return start
-    return f"the weights of {start['run']}" if "run" in start else f"ImageNet's weights, {start['imagenet']}"
-
-
-def _data_difference(was: dict, now: dict, what: str) -> str | None:
-    for name in ("name", "split", "images", "ignore_index", "class_names"):
-        if was[name] != now[name]:
-            return f"its {what} has {name}={was[name]!r}, this one {now[name]!r}"
-    before, after = ({k: v for k, v in about["options"].items() if k not in ("root", "part")} for about in (was, now))
-    for name in after:
-        if name in before and before[name] != after[name]:
-            return f"its {what} has {name}={before[name]!r}, this one {after[name]!r}"
-    if "fingerprint" in was and was["options"].get("part") != now["options"].get("part"):  # older runs noted no part
-        return f"its {what} is another part of {was['name']} {was['split']!r}: other images of the same number"
-    if None not in (was.get("fingerprint"), now.get("fingerprint")) and was["fingerprint"] != now["fingerprint"]:
-        return f"its {what} holds other images or other labels, of the same number ({now['images']})"
-    if what == "data" and None not in (was.get("in_order"), now.get("in_order")) and was["in_order"] != now["in_order"]:
-        return f"its {what} has the same images in another order, on which the batches depend"
-    return None
-
-
-def environment() -> dict:
+def environment() -> dict[str, object]:
     """Where a run was made: enough to understand its times and last digits."""
     return {
         "segnet_lab": segnet_lab.__version__,
@@ -407,10 +330,13 @@ def environment() -> dict:
     }
 
 
-def _nan_for_none(value):
+def _nan_for_none(scores: Scores) -> Scores:
     """JSON has no nan: it is written as null."""
-    if isinstance(value, dict):
-        return {name: v if name == "on" else _nan_for_none(v) for name, v in value.items()}
-    if isinstance(value, list):
-        return [_nan_for_none(v) for v in value]
-    return float("nan") if value is None else value
+
+    def number(value: float | None) -> float:
+        return math.nan if value is None else value
+
+    return {
+        name: value if name == "on" else list(map(number, value)) if isinstance(value, list) else number(value)
+        for name, value in scores.items()
+    }

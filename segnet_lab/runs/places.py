@@ -14,18 +14,21 @@ from segnet_lab._support.folders import runs_dir, shipped
 
 
 def is_run(folder: Path) -> bool:
+    """Whether it is a run directory."""
     with suppress(OSError):  # a name that is too long, a folder that may not be read
         return (folder / "run.json").is_file()
     return False
 
 
 def is_set(folder: Path) -> bool:
+    """Whether run directories lie in it."""
     with suppress(OSError):
         return any(is_run(file.parent) for file in folder.glob("*/run.json"))
     return False
 
 
 def is_either(folder: Path) -> bool:
+    """Whether it is a run directory or a set of runs."""
     return is_run(folder) or is_set(folder)
 
 
@@ -34,7 +37,7 @@ def places() -> list[Path]:
     return [Path(), Path("runs"), runs_dir(), shipped("results")]
 
 
-def held(name: str | os.PathLike, fits: Callable[[Path], bool] = is_either) -> Iterator[Path]:
+def held(name: str | os.PathLike[str], fits: Callable[[Path], bool] = is_either) -> Iterator[Path]:
     """Folders of that name, the one that it means first; none twice.
 
     Parameters
@@ -67,7 +70,7 @@ def _is_path_alone(path: Path) -> bool:
     return path.is_absolute() or ".." in path.parts
 
 
-def find(name: str | os.PathLike, fits: Callable[[Path], bool] = is_either) -> Path | None:
+def find(name: str | os.PathLike[str], fits: Callable[[Path], bool] = is_either) -> Path | None:
     """The run directory or the folder of a set that a name means; None if there is none.
 
     Examples
@@ -79,7 +82,7 @@ def find(name: str | os.PathLike, fits: Callable[[Path], bool] = is_either) -> P
     return next(held(name, fits), None)
 
 
-def find_run(name: str | os.PathLike) -> Path:
+def find_run(name: str | os.PathLike[str]) -> Path:
     """The run directory that a name means.
 
     Raises
@@ -103,18 +106,18 @@ def find_run(name: str | os.PathLike) -> Path:
     return folder
 
 
-def no_run(name: str | os.PathLike) -> str:
+def no_run(name: str | os.PathLike[str]) -> str:
     """A message: there is no run of that name; these there are."""
     known = ", ".join(runs_near(Path(name).expanduser())) or "none"
     return f"{name} is no run directory: it has no run.json. Known: {known}"
 
 
-def said(name: str | os.PathLike, folder: Path) -> str:
+def said(name: str | os.PathLike[str], folder: Path) -> str:
     """A name in a message, with the path of what it means where another place holds that name, too."""
     return f"{name} ({folder.absolute()})" if len(list(held(name))) > 1 else str(name)
 
 
-def looked(name: str | os.PathLike) -> str:
+def looked(name: str | os.PathLike[str]) -> str:
     """The end of a message about a name that means nothing: where it was looked for."""
     if _is_path_alone(Path(name).expanduser()):
         return ""
@@ -125,7 +128,7 @@ def looked(name: str | os.PathLike) -> str:
 def every_run() -> list[Path]:
     """All run directories at hand, one's own first, none twice: in all places, by themselves or in a set."""
     here, *others, kit = places()
-    found = {}
+    found: dict[str, Path] = {}
     for place in (*others, here, kit):
         for depth in ("*", "*/*"):
             for file in sorted(place.glob(f"{depth}/run.json")):
@@ -169,7 +172,7 @@ def runs_near(path: Path) -> list[str]:
     return [*sets_at_hand(), *(name_of(run) for run in every_run() if is_place(run.parent))]
 
 
-def find_runs(name: str | os.PathLike) -> Path:
+def find_runs(name: str | os.PathLike[str]) -> Path:
     """The folder of a set of runs: a path, else one of one's own in `runs/`, else one of the kit's; see `places`.
 
     Raises

@@ -1,10 +1,15 @@
 """What a number or a network belongs to: no score without its data set, no trained network without its classes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import torch
 
 from segnet_lab._support.errors import InvalidInput
+from segnet_lab.data.base import DataSet
 from segnet_lab.metrics.conventions import CONVENTIONS, Convention
+from segnet_lab.runs.recipe import Recipe
+from segnet_lab.runs.records import ModelRecord, RunRecord, ScoredOn, SetRecord
 
 NEEDED = ("name", "split", "images", "options", "class_names", "palette", "ignore_index")  # of the data, in a run.json
 
@@ -42,32 +47,62 @@ class TrainedOn:
         return f"{self.called if self.title == self.name else named} {self.split}, {self.images} images {size}"
 
     @classmethod
-    def of(cls, data) -> "TrainedOn":
+    def of(cls, data: DataSet) -> "TrainedOn":
         """From a data set."""
         return cls.of_run(describe_data(data))
 
     @classmethod
-    def of_run(cls, about: Mapping) -> "TrainedOn":
+    def of_run(cls, about: SetRecord) -> "TrainedOn":
         """From the `data` part of a run.json."""
         if lacking := [key for key in NEEDED if key not in about]:
             raise InvalidInput(
                 f"run.json does not say {', '.join(lacking)} of the data: it is damaged or of other making"
             )
-        size = about.get("size", about["options"].get("size"))
         return cls(
             name=about["name"],
             title=about.get("title", about["name"]),
             called=about.get("called", about["name"]),
             split=about["split"],
             images=about["images"],
-            size=size and tuple(size),
+            size=_height_width(about.get("size", about["options"].get("size"))),
             class_names=tuple(about["class_names"]),
-            palette=tuple(map(tuple, about["palette"])),
+            palette=tuple((r, g, b) for r, g, b in about["palette"]),
             ignore_index=about["ignore_index"],
         )
 
 
-def describe_data(data) -> dict:
+def describe(
+    model: ModelRecord,
+    start: str | dict[str, object],
+    data: DataSet,
+    validation: DataSet | None,
+    recipe: Recipe,
+    computes_in: torch.dtype,
+) -> RunRecord:
+    """What a run is, as run.json has it: the network and where its weights came from, the data, the recipe.
+
+    Parameters
+    ----------
+    model : ModelRecord
+        From `models.guests.describe_network`.
+    start : str or dict
+        Where the first weights came from.
+    data, validation : SegmentationDataset
+        `validation` may be None.
+    recipe : Recipe
+    computes_in : torch.dtype
+        What the recipe's precision means on the device of the training.
+    """
+    return {
+        "model": model,
+        "start": start,
+        "data": {**describe_data(data), "validation": None if validation is None else describe_data(validation)},
+        "recipe": asdict(recipe),
+        "computed_in": str(computes_in).removeprefix("torch."),
+    }
+
+
+def describe_data(data: DataSet) -> SetRecord:
     """What run.json says of a data set: enough to load the same images again, and to see that they are the same.
 
     Parameters
@@ -99,7 +134,7 @@ def describe_data(data) -> dict:
     }
 
 
-def scored_on(data, convention: str | Convention = "paper", tolerance: float = 0.0075) -> dict:
+def scored_on(data: DataSet, convention: str | Convention = "paper", tolerance: float = 0.0075) -> ScoredOn:
     """What a score belongs to, as plain values; `in_words` says it in a line.
 
     Parameters
@@ -130,7 +165,7 @@ def scored_on(data, convention: str | Convention = "paper", tolerance: float = 0
     }
 
 
-def in_words(on: Mapping) -> str:
+def in_words(on: ScoredOn) -> str:
     """One line for people.
 
     >>> in_words({"data": "camvid", "split": "val", "images": 101, "size": [90, 120], "part": None,
@@ -145,12 +180,19 @@ def in_words(on: Mapping) -> str:
     return f"{called(on)} {on['split']}{part}, {images} {size}; BF by convention {on['convention']!r} within {within}"
 
 
-def called(on: Mapping) -> str:
+def called(on: Mapping[str, object]) -> str:
     """What the data set of a score is called; scores of older versions have its name alone."""
-    return on.get("called") or on["data"]
+    return str(on.get("called") or on["data"])
 
 
-def check_classes(model, data) -> None:
+def _height_width(size: Sequence[int] | None) -> tuple[int, int] | None:
+    if not size:
+        return None
+    height, width = size
+    return height, width
+
+
+def check_classes(model: object, data: DataSet) -> None:
     """Refuse data whose classes are not the network's: by number, and by name where the network's names are known.
 
     Parameters

@@ -2,10 +2,12 @@
 
 import ast
 import math
-from dataclasses import dataclass, fields
-from numbers import Real
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, dataclass, fields
+from numbers import Integral, Real
+from typing import Any
 
-from segnet_lab._support.errors import InvalidInput, is_number, unknown
+from segnet_lab._support.errors import InvalidInput, unknown
 
 BALANCINGS = ("median_frequency", "median_frequency_whole_set", "published", "natural")  # see `training.losses`
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -42,7 +44,7 @@ class Recipe:
     >>> Recipe(epochs=2.5)
     Traceback (most recent call last):
     ...
-    ValueError: epochs=2.5: give a whole number
+    segnet_lab...InvalidInput: epochs=2.5: give a whole number
     """
 
     epochs: int = 12  # the paper: "until the training loss converges", some hundreds on CamVid
@@ -60,7 +62,7 @@ class Recipe:
     augmentation: str = "none"  # the paper's; or any of "flip,scale,colour"
     patience: int = 0  # stop after so many evaluations without a higher G; 0: train all epochs
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, _typed(field, getattr(self, field.name)))
         for name in ("epochs", "batch_size", "evaluate_every"):
@@ -95,7 +97,7 @@ class Recipe:
         return SPANS_ALL_EPOCHS.get(name, "nothing") in {"nothing", *options}
 
     @classmethod
-    def from_dict(cls, settings: dict) -> "Recipe":
+    def from_dict(cls, settings: Mapping[str, Any]) -> "Recipe":
         """A recipe from a saved run; a setting this version does not know is refused by name."""
         names = [f.name for f in fields(cls)]
         for name in settings:
@@ -104,7 +106,7 @@ class Recipe:
         return cls(**settings)
 
 
-def parse_schedule(text: str) -> tuple[str, dict]:
+def parse_schedule(text: str) -> tuple[str, dict[str, Any]]:
     """Name and options of a schedule; nothing of it is executed.
 
     >>> parse_schedule("StepLR(step_size=30, gamma=0.1)"), parse_schedule("constant")
@@ -121,39 +123,44 @@ def parse_schedule(text: str) -> tuple[str, dict]:
         if isinstance(call, ast.Name):
             name, options = call.id, {}
         elif isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args:
-            name, options = call.func.id, {k.arg: ast.literal_eval(k.value) for k in call.keywords}
+            name, options = call.func.id, {str(k.arg): ast.literal_eval(k.value) for k in call.keywords if k.arg}
+            if len(options) < len(call.keywords):  # **options
+                raise wrong
         else:
             raise wrong
     except (SyntaxError, ValueError, TypeError):
         raise wrong from None
-    if name not in SCHEDULES or None in options:
+    if name not in SCHEDULES:
         raise wrong
     return name, options
 
 
-def _typed(field, value):
-    """The value in the type of its field; what is no such number is refused."""
+WANTED: dict[object, str] = {bool: "True or False", int: "a whole number", float: "a number", str: "text"}
+
+
+def _typed(field: "Field[Any]", value: object) -> object:
+    """The value in the type of its field; one of another type is refused."""
     if field.name == "balancing":
         return _balancing(value)
-    if field.type is bool:
-        ok, wanted = isinstance(value, bool), "True or False"
-    elif field.type is int:
-        ok, wanted = is_number(value), "a whole number"
-    elif field.type is float:
-        ok, wanted = is_number(value, Real), "a number"
-    else:
-        ok, wanted = isinstance(value, str), "text"
-    if not ok:
-        raise InvalidInput(f"{field.name}={value!r}: give {wanted}")
-    return field.type(value) if field.type in (int, float) else value
+    if isinstance(value, bool):  # which Python takes for 1 and 0
+        if field.type is bool:
+            return value
+    elif field.type is int and isinstance(value, Integral):
+        return int(value)
+    elif field.type is float and isinstance(value, Real):
+        return float(value)
+    elif field.type is str and isinstance(value, str):
+        return value
+    raise InvalidInput(f"{field.name}={value!r}: give {WANTED[field.type]}")
 
 
-def _balancing(value) -> str | tuple[float, ...]:
+def _balancing(value: object) -> str | tuple[float, ...]:
     """A name, or weights as a list or as text, "1,2.5,4"."""
     if isinstance(value, str) and not any(c.isdigit() for c in value):
         return value
+    parts = value.split(",") if isinstance(value, str) else value
     try:
-        weights = tuple(float(w) for w in (value.split(",") if isinstance(value, str) else value))
+        weights = tuple(float(part) for part in parts) if isinstance(parts, Iterable) else ()
     except (TypeError, ValueError):
         weights = ()
     if not weights or not all(w >= 0 and math.isfinite(w) for w in weights) or not any(weights):

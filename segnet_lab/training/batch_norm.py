@@ -2,13 +2,15 @@
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from segnet_lab._support.devices import autocast, compute_dtype, device_of
 from segnet_lab._support.modes import evaluating
+from segnet_lab.data.base import DataSet
 from segnet_lab.training.batches import batches
 
 
-def refresh_batch_norm(model: nn.Module, data, *, batch_size: int, precision: str = "auto") -> None:
+def refresh_batch_norm(model: nn.Module, data: DataSet, *, batch_size: int, precision: str = "auto") -> None:
     """Gather batch-norm statistics by one pass over the training set, in its own order, without dropout.
 
     The authors keep no running average: before every evaluation they average the statistics of the batches
@@ -23,11 +25,17 @@ def refresh_batch_norm(model: nn.Module, data, *, batch_size: int, precision: st
         The training set.
     batch_size : int
         The recipe's: statistics of larger batches differ from those the network was trained with.
+    precision : str
+        The recipe's.
+
+    Notes
+    -----
+    A batch norm in evaluation mode within a network in training mode is frozen, and keeps its statistics.
     """
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and (m.training or not model.training)]
     if not norms:
         return
-    device, seen = device_of(model), 0
+    momenta, device, seen = [norm.momentum for norm in norms], device_of(model), 0
     with evaluating(model), torch.no_grad(), autocast(device, compute_dtype(device, precision)):
         for norm in norms:
             norm.reset_running_stats()
@@ -39,5 +47,5 @@ def refresh_batch_norm(model: nn.Module, data, *, batch_size: int, precision: st
                     norm.momentum = len(images) / seen  # a plain average over images
                 model(images)
         finally:
-            for norm in norms:
-                norm.momentum = 0.1  # torch's default; nothing of ours uses it
+            for norm, momentum in zip(norms, momenta, strict=True):
+                norm.momentum = momentum

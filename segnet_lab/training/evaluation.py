@@ -1,21 +1,31 @@
 """Scores of a network on a data set."""
 
-from torch import Tensor, nn
+from torch import nn
+from torch.utils.data import Subset
 
 from segnet_lab._support.devices import device_of
 from segnet_lab._support.errors import InvalidInput
-from segnet_lab.data.base import as_dataset
+from segnet_lab.data.base import DataSet, Sample, as_dataset
 from segnet_lab.inference.fast import fast_form
 from segnet_lab.metrics import SegmentationScores
 from segnet_lab.models import EncoderDecoder
+from segnet_lab.models.guests import check_logits
 from segnet_lab.models.wrapped import unwrap
 from segnet_lab.runs.provenance import check_classes, scored_on
+from segnet_lab.runs.records import Scores
 from segnet_lab.training.batches import batches
 
 SCORED = ("name", "split", "num_classes", "ignore_index")  # what a data set must say of itself to be scored
 
 
-def evaluate(model: nn.Module, data, *, batch_size: int = 8, boundary: bool = True, precision: str = "auto") -> dict:
+def evaluate(
+    model: nn.Module,
+    data: DataSet | Subset[Sample],
+    *,
+    batch_size: int = 8,
+    boundary: bool = True,
+    precision: str = "auto",
+) -> Scores:
     """G, C, mIoU and BF of a network on a data set.
 
     Parameters
@@ -49,17 +59,9 @@ def evaluate(model: nn.Module, data, *, batch_size: int = 8, boundary: bool = Tr
     scores = SegmentationScores(num_classes=data.num_classes, ignore_index=data.ignore_index, boundary=boundary)
     with fast_form(model, precision) as network:
         if not isinstance(model, EncoderDecoder):
-            check_logits(network(data[0].image[None].to(device)), data)
+            image = data[0].image[None].to(device)
+            check_logits(network(image), image, data.num_classes, model)
         for images, labels in batches(data, batch_size, device, one_size=True):
             scores.update(network.labels(images).cpu(), labels.cpu())
     by_class = {f"class_{name}": values.tolist() for name, values in scores.per_class().items()}
     return scores.compute() | by_class | {"on": scored_on(data, scores.convention, scores.tolerance)}
-
-
-def check_logits(logits: Tensor, data) -> None:
-    """What a module of one's own gives must be a score for each class of each pixel."""
-    if logits.ndim != 4 or logits.shape[1] != data.num_classes:
-        raise InvalidInput(
-            f"the model gives {tuple(logits.shape)} for one image, {data.name} has {data.num_classes} classes: "
-            f"a network gives logits (B, {data.num_classes}, H, W)"
-        )

@@ -6,8 +6,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from segnet_lab._support.errors import InvalidInput, unknown
+from segnet_lab.data.base import DataSet
 from segnet_lab.data.class_counts import ClassCounts, count_classes
 from segnet_lab.runs.recipe import BALANCINGS
+from segnet_lab.training.checks import warn_of_labels
 
 # The list in the authors' released solver files, CamVid classes 0..10. No formula tried gives it back;
 # the formulas below differ from it most at SignSymbol (9.64 against 3.8).
@@ -46,7 +48,7 @@ def cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = None, 
     return total / (target != ignore_index).sum().clamp(min=1)
 
 
-def median_frequency_weights(data, whole_set: bool = False) -> Tensor:
+def median_frequency_weights(data: DataSet | ClassCounts, whole_set: bool = False) -> Tensor:
     """Class weights by median frequency balancing: median(freq) / freq(c).
 
     Parameters
@@ -79,7 +81,9 @@ def median_frequency_weights(data, whole_set: bool = False) -> Tensor:
     return torch.where(occurs, median / frequency, 0.0).float()
 
 
-def class_weights(balancing: str | tuple[float, ...], data, counts: ClassCounts | None = None) -> Tensor | None:
+def class_weights(
+    balancing: str | tuple[float, ...], data: DataSet, counts: ClassCounts | None = None
+) -> Tensor | None:
     """The weights that a recipe names, for a training set.
 
     Parameters
@@ -112,3 +116,15 @@ def class_weights(balancing: str | tuple[float, ...], data, counts: ClassCounts 
             )
         return torch.tensor(PUBLISHED_CAMVID_WEIGHTS)
     return median_frequency_weights(counts or data, whole_set=balancing.endswith("whole_set"))
+
+
+def weights_of(balancing: str | tuple[float, ...], data: DataSet, device: torch.device) -> Tensor | None:
+    """`class_weights` on a device, for a training; labels from which little can be learnt are said."""
+    made_here = getattr(data, "made_here", False)  # may lack a class, but not by mistake
+    if made_here and balancing == "natural":
+        return None
+    counts = count_classes(data)
+    if not made_here:
+        warn_of_labels(data, counts)
+    weight = class_weights(balancing, data, counts)
+    return None if weight is None else weight.to(device)

@@ -5,13 +5,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
-
 from segnet_lab._support.errors import NotInstalled
 from segnet_lab.runs.directory import RunDirectory
 
 
-def writer(run_dir: str | os.PathLike) -> Callable[[dict], None]:
+def writer(run_dir: str | os.PathLike[str]) -> Callable[[dict[str, float]], None]:
     """What `train` calls after every epoch, to write its loss and scores for TensorBoard.
 
     Parameters
@@ -37,16 +35,15 @@ def writer(run_dir: str | os.PathLike) -> Callable[[dict], None]:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise NotInstalled("TensorBoard is not installed: pip install 'segnet-lab[tensorboard]'") from None
-    folder, log = Path(run_dir) / "tensorboard", RunDirectory(run_dir).log_file
+    folder, run = Path(run_dir) / "tensorboard", RunDirectory(run_dir)
     events = None  # a file that is opened with the first epoch: a training that is refused leaves nothing
 
-    def write(row: dict) -> None:
+    def write(row: dict[str, float]) -> None:
         nonlocal events
         rows = [row]
         if events is None:
             if not any(folder.glob("events.*")):
-                before = pd.read_csv(log).to_dict("records")
-                rows = [*(r for r in before if r["epoch"] < row["epoch"]), row]
+                rows = [*(before for before in run.read_log() if before["epoch"] < row["epoch"]), row]
             events = SummaryWriter(folder)
         for row in rows:
             for name in ("loss", "G", "C", "mIoU", "BF", "seconds"):

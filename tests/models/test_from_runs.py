@@ -16,11 +16,13 @@ from segnet_lab import create_model, list_models, list_weights, load_run, start_
 from segnet_lab._support.folders import shipped
 from segnet_lab.models import NETWORKS, EncoderDecoder
 from segnet_lab.models.from_runs import find_weights
+from segnet_lab.models.guests import describe_network
 from segnet_lab.models.network import Config
 from segnet_lab.models.start import class_axes, init
 from segnet_lab.models.wrapped import unwrap
 from segnet_lab.runs import checkpoints
-from segnet_lab.runs.directory import RunDirectory, describe
+from segnet_lab.runs.directory import RunDirectory
+from segnet_lab.runs.provenance import describe
 from segnet_lab.runs.recipe import Recipe
 from tests.helpers import Squares
 
@@ -51,7 +53,9 @@ def runs(tmp_path, monkeypatch):
         run = RunDirectory(tmp_path / name)
         run.path.mkdir(parents=True)
         data = Named(classes)
-        run.about_file.write_text(json.dumps({**describe(model, data, None, Recipe()), "environment": {}}))
+        record = describe_network(model, len(classes))
+        about = describe(record, "weights as drawn", data, None, Recipe(), torch.float32)
+        run.about_file.write_text(json.dumps({**about, "environment": {}}))
         if weights:
             run.save_best(model, {"epoch": 7, "G": 0.5})
         if scores:
