@@ -26,7 +26,6 @@ from torch import Tensor, nn
 from segnet_lab._support.errors import InvalidInput
 from segnet_lab.models.declarations import check_declarations
 from segnet_lab.models.layers import ConvBN, Deconvolution, score
-from segnet_lab.models.recompute import Maker, backward_may_follow, how
 from segnet_lab.pooling import max_unpool_2x2, packed_bytes
 
 Remembers = tuple[Literal["codes", "entering", "features"], ...]
@@ -171,17 +170,12 @@ class Unpool(Decoder):
     """SegNet: every value goes back to where the maximum was; the filters make the sparse map dense."""
 
     label = "unpooling by codes"
-    remembers = ("codes",)
+    remembers: Remembers = ("codes",)
     low_memory = "rows"
 
     def upsample(self, x: Tensor, memory: Memory) -> Tensor:
         """A sparse map: every value in the corner that its code names, zeros elsewhere."""
-        codes = needed(memory.codes)
-        sparse = max_unpool_2x2(x, codes, memory.size)
-        if backward_may_follow():
-            below = how(x)
-            Maker(lambda: max_unpool_2x2(below(), codes, memory.size)).makes(sparse)  # three quarters of it are zero
-        return sparse
+        return max_unpool_2x2(x, needed(memory.codes), memory.size)
 
     def rows_below(self, low: int, high: int) -> tuple[int, int]:
         """The windows that they lie in."""
@@ -276,7 +270,7 @@ class Deconvolve(Decoder):
     """
 
     label = "deconvolution"
-    remembers = ("entering",)
+    remembers: Remembers = ("entering",)
     low_memory = "rows"
 
     def __init__(

@@ -12,9 +12,9 @@ from segnet_lab._support.errors import InvalidInput
 from segnet_lab.models.decoders import Decoder, Memory, Stage
 from segnet_lab.models.layers import ConvBN
 from segnet_lab.models.memory import Remembered, count_memory
-from segnet_lab.models.recompute import computed_again
 from segnet_lab.models.twin import meta_twin
 from segnet_lab.pooling import relu_max_pool_2x2
+from segnet_lab.runs.provenance import TrainedOn
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ class EncoderDecoder(nn.Module):
         self.classifier = classifier
         self.dropout = nn.ModuleDict({place: nn.Dropout(config.dropout) for place in dropout_at})
         self.checkpointing = False  # True: training keeps what enters a stage and computes the rest again
-        self.trained_on = None  # a `provenance.TrainedOn`, once trained or loaded
-        self.started_from = None  # plain values that say where its weights came from; None: as drawn
+        self.trained_on: TrainedOn | None = None  # once trained or loaded
+        self.started_from: dict[str, object] | None = None  # where its weights came from; None: as drawn
 
     @property
     def num_classes(self) -> int:
@@ -157,7 +157,7 @@ class EncoderDecoder(nn.Module):
 
     def _run(self, module: nn.Module, *inputs):
         if self.checkpointing and self.training and torch.is_grad_enabled():
-            return checkpoint(computed_again()(module), *inputs, use_reentrant=False)
+            return checkpoint(module, *inputs, use_reentrant=False)
         return module(*inputs)
 
     def _drop(self, place: str, x: Tensor) -> Tensor:

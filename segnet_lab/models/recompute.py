@@ -1,81 +1,182 @@
-"""Maps that the backward pass makes again instead of keeping them: less memory, the same gradients to the last bit.
+"""Training in less memory: what follows cheaply from something smaller is recomputed in the backward pass, not stored.
 
-Training keeps of every operation what its gradient will need. In SegNet much of that follows, at little cost, from
-something smaller or from something that is kept anyway: a sparse map from its values and codes; a map behind batch
-normalisation and ReLU from the map before them. Whoever makes such a map leaves a `Maker` with it, and whoever
-computes with it keeps that in place of the map (`keeping_how`).
+Autograd stores what each gradient will need. Between two convolutions stand a batch normalisation and a ReLU, and it
+stores the map before them (for the gradient of the normalisation) as well as the map behind them (for those of the
+ReLU and of the next convolution), although the second follows from the first. In front of a decoder's filters it
+stores the sparse map, which follows from its values and codes.
+
+Inside `save_less(model)`, such a map passes through a Function below. It stores what the map follows from, and its
+node in the graph (`grad_fn`) can `recompute` the map. The convolution behind stores the node in place of the map. All
+gradients stay the same to the last bit. (torchvision's DenseNet does so with `memory_efficient=True`.)
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import torch
-from torch import Tensor
-from torch.autograd.graph import saved_tensors_hooks
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import Function
 
-_computed_again = ContextVar("computed again", default=False)
+from segnet_lab.models.decoders import Decoder, FixedIndices, Memory, Replicate, Unpool
+from segnet_lab.models.layers import ConvBN
 
 
 @contextmanager
-def computed_again() -> Iterator[None]:
-    """In here is what `torch.utils.checkpoint` computes again as a whole, so no map made in it is to be kept."""
-    before = _computed_again.set(True)
+def save_less(model: nn.Module) -> Iterator[None]:
+    """Forward passes in here store fewer feature maps for the backward pass, which recomputes them.
+
+    `train` does it. In a loop of your own, wrap the forward pass:
+
+    Parameters
+    ----------
+    model : Module
+        A network of the kit, or one that contains its layers and decoders; any other stores what it always does. So
+        do one that is compiled, since a compiler decides this by itself, and one with `checkpointing`, which stores
+        less still. Do not copy or save it in here.
+
+    Examples
+    --------
+    >>> from segnet_lab import create_model
+    >>> model = create_model("segnet_basic", width=0.1).train()
+    >>> with save_less(model):
+    ...     loss = model(torch.rand(2, 3, 48, 64)).square().mean()
+    >>> loss.backward()
+    """
+    layers = list(model.modules())
+    if hasattr(model, "_orig_mod") or any(getattr(layer, "checkpointing", False) for layer in layers):
+        layers = []
+    for layer in layers:
+        if type(layer).forward is ConvBN.forward:
+            vars(layer)["forward"] = partial(_conv_bn, layer)
+        elif isinstance(layer, Unpool | FixedIndices | Replicate):
+            vars(layer)["upsample"] = partial(_upsample, layer)
     try:
         yield
     finally:
-        _computed_again.reset(before)
+        for layer in layers:  # what the class says holds again
+            vars(layer).pop("forward", None)
+            vars(layer).pop("upsample", None)
 
 
-def backward_may_follow() -> bool:
-    """Whether it can matter what operations keep; a compiler decides that by itself."""
+def _conv_bn(layer: ConvBN, x: Tensor) -> Tensor:
+    """`ConvBN.forward`, storing less."""
+    if not _backward_may_follow():
+        return ConvBN.forward(layer, x)
+    conv, norm = layer.conv, layer.norm
+    x = conv(x) if _source(x) is None else _Conv.apply(x, conv.weight, conv.bias, conv)
+    if isinstance(norm, nn.BatchNorm2d) and norm.training:
+        return _NormReLU.apply(norm(x), x, norm.weight, norm.bias, norm.eps, layer.relu)
+    x = norm(x)
+    return x.relu() if layer.relu else x
+
+
+def _upsample(decoder: Decoder, x: Tensor, memory: Memory) -> Tensor:
+    """`decoder.upsample`, and how to do it again."""
+    upsample = partial(type(decoder).upsample, decoder, memory=memory)
+    return _Upsampled.apply(upsample(x), x, upsample) if _backward_may_follow() else upsample(x)
+
+
+def _backward_may_follow() -> bool:
     return torch.is_grad_enabled() and not torch.compiler.is_compiling()
 
 
-def from_kept_maps() -> bool:
-    """Whether a map may be made again from one that was made just before it."""
-    return backward_may_follow() and not _computed_again.get()
+def _source(x: Tensor) -> Any | None:
+    """The node that can recompute x; None for a tensor that came from any other operation."""
+    return x.grad_fn if hasattr(x.grad_fn, "recompute") else None
 
 
-class Maker:
-    """How a map is made again, to the last bit: for the first operation that needs it; with the last one it goes."""
+class _NormReLU(Function):
+    """y = norm(x), then its ReLU: stores x, as the normalisation does, and not what comes out."""
 
-    def __init__(self, make: Callable[[], Tensor]):
-        self.make = make
-        self.made = None
-        self.users = self.served = 0
+    @staticmethod
+    def forward(y: Tensor, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, relu: bool) -> Tensor:
+        return y.relu() if relu else y
 
-    def makes(self, x: Tensor) -> Tensor:
-        """x, which from now on has this maker."""
-        x.maker = self
-        return x
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, *stored, ctx.eps, ctx.relu = inputs
+        ctx.save_for_backward(*stored)
+        ctx.recompute, ctx.recomputed = _NormReLU.recompute, None
 
-    def replaces(self, x: Tensor | None = None) -> saved_tensors_hooks:
-        """Operations in here keep the maker where they would keep x; None: whatever they would keep."""
-        same = None if x is None else (x.data_ptr(), x.shape)
-        return saved_tensors_hooks(
-            lambda saved: self.one_more() if same in (None, (saved.data_ptr(), saved.shape)) else saved,
-            lambda kept: kept() if isinstance(kept, Maker) else kept,
+    @staticmethod
+    def recompute(ctx: Any) -> Tensor:
+        """Normalise by the statistics of the same batch, without counting them in the running ones again."""
+        if ctx.recomputed is not None:
+            return ctx.recomputed
+        x, weight, bias = ctx.saved_tensors
+        y = F.batch_norm(x, None, None, weight, bias, training=True, eps=ctx.eps)
+        if ctx.relu:
+            y = ctx.recomputed = y.relu_()  # once for the next convolution, once for the gradient below
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        if ctx.relu:
+            grad = torch.ops.aten.threshold_backward(grad, _NormReLU.recompute(ctx), 0)
+            ctx.recomputed = None
+        return grad, None, None, None, None, None  # the normalisation itself computes those of x, weight and bias
+
+
+class _Upsampled(Function):
+    """y = upsample(x), four times as large as x: stores x, or whatever can recompute x, and not y."""
+
+    @staticmethod
+    def forward(y: Tensor, x: Tensor, upsample: Callable[[Tensor], Tensor]) -> Tensor:
+        return y
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, x, ctx.upsample = inputs
+        ctx.source = _source(x)
+        ctx.save_for_backward(x if ctx.source is None else None)
+        ctx.recompute = _Upsampled.recompute
+
+    @staticmethod
+    def recompute(ctx: Any) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return ctx.upsample(x if ctx.source is None else ctx.source.recompute(ctx.source))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return grad, None, None
+
+
+class _Conv(Function):
+    """Convolution of a map that its source recomputes: stores the source, not the map."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None, conv: nn.Conv2d) -> Tensor:
+        cached = torch.is_autocast_cache_enabled()
+        torch.set_autocast_cache_enabled(False)  # a weight that is cast in here has no gradient to offer to others
+        try:
+            return conv(x)
+        finally:
+            torch.set_autocast_cache_enabled(cached)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, weight, _, ctx.conv = inputs
+        ctx.source = _source(x)
+        ctx.save_for_backward(weight)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,) = ctx.saved_tensors
+        x, conv = ctx.source.recompute(ctx.source), ctx.conv
+        gradients = torch.ops.aten.convolution_backward(
+            grad,
+            x.to(grad.dtype),
+            weight.to(grad.dtype),
+            bias_sizes=None if conv.bias is None else conv.bias.shape,
+            stride=conv.stride,
+            padding=conv.padding,
+            dilation=conv.dilation,
+            transposed=False,
+            output_padding=(0, 0),
+            groups=conv.groups,
+            output_mask=ctx.needs_input_grad[:3],
         )
-
-    def one_more(self) -> "Maker":
-        self.users += 1
-        return self
-
-    def __call__(self) -> Tensor:
-        made = self.make() if self.made is None else self.made
-        self.served += 1
-        self.made = made if self.served % self.users else None
-        return made
-
-
-def keeping_how(x: Tensor) -> AbstractContextManager:
-    """Operations in here keep how x is made where they would keep x, if it has a maker."""
-    maker = getattr(x, "maker", None)
-    return nullcontext() if maker is None else maker.replaces(x)
-
-
-def how(x: Tensor) -> Callable[[], Tensor]:
-    """What gives x in the backward pass: its maker, else x itself."""
-    maker = getattr(x, "maker", None)
-    return (lambda: x) if maker is None else maker.one_more()
+        return *gradients, None

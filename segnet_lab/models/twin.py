@@ -1,11 +1,14 @@
 """A network without its numbers: what it would do to an image of any size, at no cost."""
 
 import copy
+from typing import TypeVar
 
 from torch import nn
 
+_Module = TypeVar("_Module", bound=nn.Module)
 
-def meta_twin(model: nn.Module) -> nn.Module:
+
+def meta_twin(model: _Module) -> _Module:
     """The same network on the "meta" device, where tensors have a shape and no values. Nothing of `model` is copied.
 
     Examples
