@@ -44,7 +44,8 @@ def ratios(ours: pd.DataFrame, paper: pd.DataFrame, base: str, titles: Mapping[s
     for axes, column in zip(panels.flat, ours.columns, strict=True):
         axes.axvline(1, color=SOFT, linewidth=1)
         for table, colour, marker, up in ((ours, BLUE, "o", 0.12), (paper, ORANGE, "D", -0.12)):
-            ratio = (table[column] / table.loc[base, column]).reindex(names)
+            values = table[column].astype(float)
+            ratio = (values / values[base]).reindex(names)
             axes.scatter(ratio, at - up, s=40, color=colour, marker=marker, zorder=3)
         axes.set(title=(titles or {}).get(column, column), xscale="log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -76,8 +77,8 @@ def remembered(table: pd.DataFrame, title: str = "") -> Figure:
     Figure
     """
     figure, axes = plt.subplots(figsize=(FIGURE_WIDTH, 1.0 + 0.55 * len(table)))
-    smallest = table[table > 0].min(axis=None)
-    left = 10.0 ** np.floor(np.log10(smallest)) if smallest > 0 else 0.1
+    numbers = table.to_numpy(float)
+    left = 10.0 ** np.floor(np.log10(numbers[numbers > 0].min())) if (numbers > 0).any() else 0.1
     height = 0.8 / len(table.columns)
     for k, ((name, values), colour) in enumerate(zip(table.items(), COLOURS, strict=False)):
         at = np.arange(len(table)) + (k - (len(table.columns) - 1) / 2) * height
@@ -87,7 +88,7 @@ def remembered(table: pd.DataFrame, title: str = "") -> Figure:
             axes.text(max(value, left), y, f" {text}", va="center", fontsize=9, color=colour)
     axes.set_yticks(range(len(table)), [str(name).replace("_", " ") for name in table.index])
     axes.invert_yaxis()
-    axes.set(xscale="log", xlabel="MB", title=title, xlim=(left, 4 * table.max(axis=None)))
+    axes.set(xscale="log", xlabel="MB", title=title, xlim=(left, 4 * numbers.max()))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.grid(axis="x")
     figure.legend(loc="outside lower center", ncols=len(table.columns))

@@ -1,9 +1,13 @@
 """Receptive fields, drawn over the image."""
 
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from segnet_lab._support.errors import InvalidInput
 from segnet_lab.figures.style import (
@@ -17,7 +21,9 @@ from segnet_lab.probe.receptive_fields import MeasuredField
 
 
 @styled
-def receptive_fields(image, sizes: dict[str, int], measured: MeasuredField, title: str) -> Figure:
+def receptive_fields(
+    image: Tensor | ArrayLike, sizes: Mapping[str, int], measured: MeasuredField, title: str
+) -> Figure:
     """What one pixel can see: squares on the image, and how much each image pixel moved it when measured.
 
     Parameters

@@ -1,16 +1,19 @@
 """Networks as drawings: their layers to scale, and what the encoder remembers for the decoder, in bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon, Rectangle
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
 
 from segnet_lab.figures.style import (
     BLUE,
@@ -24,18 +27,13 @@ from segnet_lab.figures.style import (
     styled,
 )
 from segnet_lab.models import EncoderDecoder, Remembered
+from segnet_lab.models.layers import ConvBN, conv_layers
 from segnet_lab.models.wrapped import unwrap
 from segnet_lab.pooling import pooled_size
 
 _COLOURS = {"convolution": BLUE, "pooling": GREEN, "upsampling": ORANGE, "classifier": YELLOW}
-
-
 _LINES = {"codes": (MARK, "codes, 2 bits a window"), "map": (PURPLE, "maps, 32 bits a number")}
-
-
 LEAN = 0.09  # of a slab's width becomes depth on paper
-
-
 LANE = 0.27  # inches between two lines
 
 
@@ -61,35 +59,43 @@ def layers(model: EncoderDecoder, height: int, width: int) -> Iterator[Layer]:
     pooling 1 64 180 240
     convolution 2 64 180 240
     """
-    size, entering = (height, width), {}
+    size, channels = (height, width), 3
+    entering: dict[str, tuple[int, int]] = {}
     for number, stage in enumerate(model.stages, 1):
-        entering[number] = size
-        yield from _convolutions(stage.convs, number, size)
-        channels = stage.convs[-1].conv.out_channels
+        entering[str(number)] = size
+        convs = conv_layers(stage.convs)
+        yield from _convolutions(convs, number, size)
+        channels = convs[-1].conv.out_channels
         if stage.pool:
             size = pooled_size(size) if stage.pool == "2x2" else size
             yield Layer("pooling", number, channels, *size)
-    neck = list(_convolutions(model.neck, 0, size))
-    yield from neck
-    channels = neck[-1].channels if neck else channels
-    number = 0
+    for layer in _convolutions(conv_layers(model.neck), 0, size):
+        yield layer
+        channels = layer.channels
+    last = 0
     for name, decoder in model.decoders.items():
-        number = int(name)
-        yield Layer("upsampling", -number, channels, *entering[number])
-        yield from _convolutions(decoder.convs, -number, entering[number])
+        last = -int(name)
+        yield Layer("upsampling", last, channels, *entering[name])
+        yield from _convolutions(conv_layers(decoder.convs), last, entering[name])
         channels = decoder.outputs
-    yield from _convolutions([model.classifier], -number, (height, width))
+    if isinstance(model.classifier, ConvBN):
+        yield from _convolutions([model.classifier], last, (height, width))
 
 
-def _convolutions(modules, stage: int, size: tuple[int, int]) -> Iterator[Layer]:
-    for module in modules:
-        if hasattr(module, "conv"):  # neither dropout nor nothing
-            classifies = not hasattr(module.norm, "weight")
-            yield Layer("classifier" if classifies else "convolution", stage, module.conv.out_channels, *size)
+def _convolutions(convs: Iterable[ConvBN], stage: int, size: tuple[int, int]) -> Iterator[Layer]:
+    for layer in convs:
+        kind = "convolution" if isinstance(layer.norm, nn.BatchNorm2d) else "classifier"
+        yield Layer(kind, stage, layer.conv.out_channels, *size)
 
 
 @styled
-def network(model: EncoderDecoder, height: int = 360, width: int = 480, image=None, prediction=None) -> Figure:
+def network(
+    model: EncoderDecoder,
+    height: int = 360,
+    width: int = 480,
+    image: Tensor | ArrayLike | None = None,
+    prediction: np.ndarray | None = None,
+) -> Figure:
     """Any network in the manner of Fig. 2: layers as slabs, and a line for all that the decoder gets to remember.
 
     A slab's height and depth are those of its maps, its thickness grows with the cube root of the channels. A line
@@ -147,18 +153,20 @@ def _bounds(slabs: list[Layer], left: float, right: float) -> list[tuple[float, 
 
 def _slab(axes: Axes, x: float, thick: float, layer: Layer, scale: float) -> None:
     h, lean = layer.height * scale, LEAN * layer.width * scale
-    y, colour, edge = -h / 2, np.array(to_rgb(_COLOURS[layer.kind])), {"edgecolor": "white", "linewidth": 0.5}
+    y, colour = -h / 2, np.array(to_rgb(_COLOURS[layer.kind]))
     above = [(x, y + h), (x + lean, y + h + lean), (x + thick + lean, y + h + lean), (x + thick, y + h)]
     beside = [(x + thick, y), above[3], above[2], (x + thick + lean, y + lean)]
-    axes.add_patch(Rectangle((x, y), thick, h, facecolor=colour, **edge))
-    axes.add_patch(Polygon(above, facecolor=1 - 0.55 * (1 - colour), **edge))
-    axes.add_patch(Polygon(beside, facecolor=0.75 * colour, **edge))
+    front = Rectangle((x, y), thick, h, facecolor=colour)
+    top, side = Polygon(above, facecolor=1 - 0.55 * (1 - colour)), Polygon(beside, facecolor=0.75 * colour)
+    for face in (front, top, side):
+        face.set(edgecolor="white", linewidth=0.5)
+        axes.add_patch(face)
 
 
 def _captions(axes: Axes, slabs: list[Layer], bounds: list[tuple[float, float]], scale: float) -> None:
     """Size and channels above each stage, written towards the waist of the drawing, where there is room."""
-    for stage, members in groupby(zip(slabs, bounds, strict=True), key=lambda member: member[0].stage):
-        members = list(members)
+    for stage, group in groupby(zip(slabs, bounds, strict=True), key=lambda member: member[0].stage):
+        members = list(group)
         layer = members[0][0]
         lean = LEAN * layer.width * scale
         height = layer.height * scale / 2
@@ -178,7 +186,14 @@ def _channels(channels: list[int]) -> str:
     return f"{len(channels)}×{channels[0]}" if len(channels) > 1 else str(channels[0])
 
 
-def _lines(axes, model, slabs, bounds, remembered: list[Remembered], scale) -> None:
+def _lines(
+    axes: Axes,
+    model: EncoderDecoder,
+    slabs: list[Layer],
+    bounds: list[tuple[float, float]],
+    remembered: list[Remembered],
+    scale: float,
+) -> None:
     """What is remembered, as lines below the slabs: the deepest stage on top."""
     level = -slabs[0].height * scale / 2 - 0.2
     for kept in sorted(remembered, key=lambda kept: (-kept.stage, kept.kind)):
@@ -216,7 +231,7 @@ def _picture(axes: Axes, picture: np.ndarray, x: float, width: float, title: str
     axes.text(x + width / 2, h / 2 + 0.06, title, ha="center", va="bottom", size=9)
 
 
-def _heading(axes: Axes, model, slabs: list[Layer], remembered: list[Remembered], size: str) -> None:
+def _heading(axes: Axes, model: EncoderDecoder, slabs: list[Layer], remembered: list[Remembered], size: str) -> None:
     parameters = sum(p.numel() for p in model.parameters())
     total = megabytes(sum(kept.bytes for kept in remembered)) if remembered else "nothing"
     title = f"{model.config.name}: {parameters / 1e6:.3g} M parameters, remembers {total} of a {size} image"
@@ -225,9 +240,20 @@ def _heading(axes: Axes, model, slabs: list[Layer], remembered: list[Remembered]
 
     names = {"convolution": "convolution", "pooling": "max pooling", "classifier": "classifier"}
     names["upsampling"] = ", ".join(dict.fromkeys(decoder.label for decoder in model.decoders.values()))
-    handles = [Patch(color=_COLOURS[kind], label=names[kind]) for kind in dict.fromkeys(layer.kind for layer in slabs)]
+    handles: list[Artist] = [
+        Patch(color=_COLOURS[kind], label=names[kind]) for kind in dict.fromkeys(layer.kind for layer in slabs)
+    ]
     for kind in dict.fromkeys(kept.kind for kept in remembered):
         colour, label = _LINES[kind]
         handles.append(Line2D([], [], color=colour, linewidth=3, label=label))
-    place = {"bbox_to_anchor": (0.15, top - 0.28), "bbox_transform": axes.transData, "borderaxespad": 0}
-    axes.legend(handles=handles, loc="upper left", ncols=6, handlelength=1.2, columnspacing=1.4, borderpad=0, **place)
+    axes.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0.15, top - 0.28),
+        bbox_transform=axes.transData,
+        borderaxespad=0,
+        ncols=6,
+        handlelength=1.2,
+        columnspacing=1.4,
+        borderpad=0,
+    )

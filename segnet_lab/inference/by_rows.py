@@ -11,15 +11,16 @@ Windows are counted row by row, so the codes of a band of rows lie side by side;
 bytes, which makes four rows the smallest step of pooling and unpooling.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnet_lab._support.errors import InvalidInput
-from segnet_lab.models.decoders import Decoder, Memory, Stage
+from segnet_lab.models.decoders import Decoder, Memory, Stage, needed
 from segnet_lab.models.inputs import LRN, ImageNet
+from segnet_lab.models.layers import ConvBN, conv_layers
 from segnet_lab.models.network import EncoderDecoder
 from segnet_lab.pooling import packed_bytes, pooled_size, relu_max_pool_2x2
 
@@ -39,9 +40,10 @@ def logits_by_rows(network: EncoderDecoder, image: Tensor) -> Iterator[Tensor]:
     image : Tensor, (1, 3, H, W)
     """
     kept: dict[str, Kept] = {}
-    bands = image.split(_step(image.shape[3], 64), dim=2)
-    smallest = torch.cat(list(_run(list(_encoder(network, tuple(image.shape[-2:]), kept)), bands)), dim=2)
-    yield from _run(list(_decoder(network, smallest.shape, kept)), [smallest])
+    _, _, height, width = image.shape
+    bands = image.split(_step(width, 64), dim=2)
+    smallest = torch.cat(list(_run(list(_encoder(network, (height, width), kept)), bands)), dim=2)
+    yield from _run(list(_decoder(network, smallest, kept)), [smallest])
 
 
 def check_decoders(network: EncoderDecoder) -> None:
@@ -76,9 +78,9 @@ class Layer:
         Wait for so many rows, and work on so many at a time; the last ones may be fewer. 0: take them as they come.
     """
 
-    def __init__(self, work: Callable[[Tensor, int], Tensor], halo: int = 0, step: int = 0):
+    def __init__(self, work: Callable[[Tensor, int], Tensor], halo: int = 0, step: int = 0) -> None:
         self.work, self.halo, self.step = work, halo, step
-        self.held = None
+        self.held: Tensor | None = None
         self.first = 0
 
     def push(self, rows: Tensor, last: bool) -> Iterator[tuple[Tensor, bool]]:
@@ -109,7 +111,7 @@ def _below_each_other(pieces: list[Tensor]) -> Tensor:
     return torch.cat([rows.permute(0, 2, 3, 1) for rows in pieces], dim=1).permute(0, 3, 1, 2)  # rows are memory blocks
 
 
-def _run(layers: list[Layer], bands: list[Tensor]) -> Iterator[Tensor]:
+def _run(layers: Sequence[Layer], bands: Sequence[Tensor]) -> Iterator[Tensor]:
     """Push every band as far as it gets; what leaves the last layer comes out."""
 
     def push(depth: int, rows: Tensor, last: bool) -> Iterator[Tensor]:
@@ -136,39 +138,32 @@ class Kept:
 
     Parameters
     ----------
-    decoder : Decoder, optional
-        None for a stage without one, of which nothing is kept.
+    decoder : Decoder
     size : (H, W)
         Of the map that entered the stage.
     """
 
-    def __init__(self, decoder: Decoder | None, size: tuple[int, int]) -> None:
+    def __init__(self, decoder: Decoder, size: tuple[int, int]) -> None:
         self.decoder, self.size = decoder, size
         self.codes: Tensor | None = None
         self.map: Tensor | None = None
 
-    def keeps(self, what: str) -> bool:
-        """Whether its decoder remembers that: "codes", "entering" or "features"."""
-        return self.decoder is not None and what in self.decoder.remembers
-
     def keep_map(self, rows: Tensor, first: int) -> Tensor:
         """Remember these rows of the entering map or of the features, and hand them on."""
-        reduced = self.decoder.remember(Stage(self.size, entering=rows, features=rows, codes=None)).map
+        kept = needed(self.decoder.remember(Stage(self.size, entering=rows, features=rows, codes=None)).map)
         if self.map is None:
-            whole = reduced.new_empty(1, *self.size, reduced.shape[1])
-            self.map = whole.permute(0, 3, 1, 2)
-        self.map[:, :, first : first + rows.shape[2]] = reduced
+            self.map = kept.new_empty(1, *self.size, kept.shape[1]).permute(0, 3, 1, 2)
+        self.map[:, :, first : first + rows.shape[2]] = kept
         return rows
 
     def pool(self, rows: Tensor, first: int) -> Tensor:
-        """Pool these rows, and remember their codes if the decoder wants them."""
+        """Pool these rows and remember their codes."""
         values, codes = relu_max_pool_2x2(rows)
-        if self.keeps("codes"):
-            _, channels, _, width = values.shape
-            if self.codes is None:
-                self.codes = codes.new_empty(packed_bytes(channels * width * pooled_size(self.size)[0]))
-            start = first // 2 * width * channels // 4
-            self.codes[start : start + len(codes)] = codes
+        _, channels, _, width = values.shape
+        if self.codes is None:
+            self.codes = codes.new_empty(packed_bytes(channels * width * pooled_size(self.size)[0]))
+        start = first // 2 * width * channels // 4
+        self.codes[start : start + len(codes)] = codes
         return values
 
     def upsample(self, window: Tensor, first: int) -> Tensor:
@@ -210,29 +205,34 @@ class Kept:
 def _encoder(network: EncoderDecoder, size: tuple[int, int], kept: dict[str, Kept]) -> Iterator[Layer]:
     step = 0 if type(network.normalise) in ROW_BY_ROW else ALL
     yield Layer(lambda rows, first: network.normalise(rows), step=step)
-    decoders = dict(network.decoders.items())
     for number, stage in enumerate(network.stages, 1):
-        keeps = kept[str(number)] = Kept(decoders.get(str(number)), size)
-        if keeps.keeps("entering") and number > 1:
-            yield Layer(keeps.keep_map)
-        for layer in stage.convs:
-            yield _convolution(layer, size)
-        if keeps.keeps("features"):
-            yield Layer(keeps.keep_map)
+        convs, pool = conv_layers(stage.convs), _pool
+        layers = [_convolution(layer, size) for layer in convs]
+        if str(number) in network.decoders:
+            keeps = kept[str(number)] = Kept(network.decoders[str(number)], size)
+            remembers = keeps.decoder.remembers
+            if "entering" in remembers and number > 1:
+                layers.insert(0, Layer(keeps.keep_map))
+            if "features" in remembers:
+                layers.append(Layer(keeps.keep_map))
+            if "codes" in remembers:
+                pool = keeps.pool
+        yield from layers
+        step = _step(size[1], convs[-1].conv.out_channels)
         if stage.pool == "2x2":
-            yield Layer(keeps.pool, step=_step(size[1], layer.conv.out_channels))
+            yield Layer(pool, step=step)
             size = pooled_size(size)
         elif stage.pool == "stride 1":
-            yield Layer(_pool_stride_1, halo=1, step=_step(size[1], layer.conv.out_channels))
+            yield Layer(_pool_stride_1, halo=1, step=step)
         else:
             yield Layer(lambda rows, first: rows.relu())
 
 
-def _decoder(network: EncoderDecoder, shape: torch.Size, kept: dict[str, Kept]) -> Iterator[Layer]:
-    _, channels, *size = shape
-    for layer in network.neck:
-        if not isinstance(layer, nn.Dropout):
-            yield _convolution(layer, size)
+def _decoder(network: EncoderDecoder, smallest: Tensor, kept: dict[str, Kept]) -> Iterator[Layer]:
+    _, channels, height, width = smallest.shape
+    size = height, width
+    for layer in conv_layers(network.neck):
+        yield _convolution(layer, size)
     for number, decoder in network.decoders.items():
         keeps = kept.pop(number)
         size = keeps.size
@@ -240,24 +240,30 @@ def _decoder(network: EncoderDecoder, shape: torch.Size, kept: dict[str, Kept]) 
             yield Layer(keeps.upsample_whole, step=ALL)
         else:
             yield Layer(keeps.upsample, _neighbours(decoder), _step(size[1], channels) // decoder.factor)
-        for layer in decoder.convs:
+        for layer in conv_layers(decoder.convs):
             yield _convolution(layer, size)
         yield Layer(keeps.combine)
         channels = decoder.outputs
-    if not isinstance(network.classifier, nn.Identity):
+    if isinstance(network.classifier, ConvBN):
         yield _convolution(network.classifier, size)
 
 
-def _convolution(layer: nn.Module, size: tuple[int, int]) -> Layer:
+def _convolution(layer: ConvBN, size: tuple[int, int]) -> Layer:
     conv = layer.conv
+    down, across = conv.kernel_size[0] // 2 * conv.dilation[0], conv.kernel_size[1] // 2 * conv.dilation[1]
 
     def work(window: Tensor, first: int) -> Tensor:
-        across = (0, conv.padding[1])  # above and below, the window is its own padding
-        x = F.conv2d(window.to(conv.weight.dtype), conv.weight, conv.bias, 1, across, conv.dilation, conv.groups)
+        # above and below, the window is its own padding
+        x = F.conv2d(window.to(conv.weight.dtype), conv.weight, conv.bias, 1, (0, across), conv.dilation, conv.groups)
         return x.relu_() if layer.relu else x
 
     widest = max(conv.in_channels, conv.out_channels)
-    return Layer(work, conv.padding[0], _step(size[1], widest, at_least=conv.weight.numel() // 4))
+    return Layer(work, down, _step(size[1], widest, at_least=conv.weight.numel() // 4))
+
+
+def _pool(rows: Tensor, first: int) -> Tensor:
+    values, _ = relu_max_pool_2x2(rows)
+    return values
 
 
 def _pool_stride_1(window: Tensor, first: int) -> Tensor:

@@ -12,9 +12,10 @@ What it does, and what each step buys:
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +27,13 @@ from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab._support.modes import evaluating
 from segnet_lab.inference import fft_conv
 from segnet_lab.inference.by_rows import check_decoders, logits_by_rows
-from segnet_lab.models import EncoderDecoder
-from segnet_lab.models.layers import ConvBN, Deconvolution
+from segnet_lab.inference.labeller import Labeller
+from segnet_lab.models import Config, EncoderDecoder
+from segnet_lab.models.guests import check_logits
+from segnet_lab.models.layers import ConvBN, conv_layers
 from segnet_lab.models.network import check_image
 from segnet_lab.models.wrapped import unwrap
+from segnet_lab.runs.provenance import TrainedOn
 from segnet_lab.runs.recipe import PRECISIONS
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16)
@@ -81,24 +85,40 @@ def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool
     weight = next(model.parameters())
     keeps = weight.dtype == torch.float64 and precision == "auto"
     dtype = torch.float64 if keeps else compute_dtype(weight.device, precision)
-    exact = _exact_layers(model) if precision == "auto" and dtype == torch.bfloat16 else set()
-    done = {}  # copy.deepcopy takes these as they are; only one layer at a time is there twice
-    for layer in model.modules():
-        if type(layer) in (ConvBN, Deconvolution, nn.ConvTranspose2d):
-            copied = _Folded(layer) if type(layer) is ConvBN else copy.deepcopy(layer)
-            computes_in = torch.float32 if layer in exact else dtype
-            done[id(layer)] = copied.to(computes_in)
-            copied.register_forward_pre_hook(partial(_cast_input, computes_in))
-            if not low_memory and type(layer) is ConvBN and fft_conv.pays(copied.conv):
-                copied.conv = fft_conv.FrequencyConv(copied.conv)
-    network = copy.deepcopy(model, memo=done).to(memory_format=torch.channels_last).requires_grad_(False)
+    exact = _exact_layers(model) if precision == "auto" and dtype == torch.bfloat16 else set[nn.Module]()
     if low_memory:
-        check_decoders(network)
+        check_decoders(model)
+    done: dict[int, object] = {}  # copy.deepcopy takes these as they are; only one layer at a time is there twice
+    for layer in _layers_with_weights(model):
+        done[id(layer)] = _in_fast_form(layer, torch.float32 if layer in exact else dtype, low_memory)
+    network = copy.deepcopy(model, memo=done).requires_grad_(False)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch knows it
     return OptimizedNetwork(network, dtype, low_memory)
 
 
+def _layers_with_weights(model: EncoderDecoder) -> Iterator[nn.Module]:
+    """Convolutions with the normalisation behind them, and whatever else of a decoder has weights."""
+    inside: set[nn.Module] = set()
+    for layer in model.modules():
+        if isinstance(layer, ConvBN):
+            inside |= {*layer.modules()}
+            yield layer
+        elif layer not in inside and dict(layer.named_parameters(recurse=False)):
+            yield layer
+
+
+def _in_fast_form(layer: nn.Module, computes_in: torch.dtype, low_memory: bool) -> nn.Module:
+    """A copy of a layer that computes in that type, whatever it is given."""
+    copied = _Folded(layer) if isinstance(layer, ConvBN) else copy.deepcopy(layer)
+    copied.to(computes_in)
+    if isinstance(copied, _Folded) and not low_memory and fft_conv.pays(copied.conv):
+        copied = _ByFrequency(copied)
+    copied.register_forward_pre_hook(partial(_cast_input, computes_in))
+    return copied
+
+
 @contextmanager
-def fast_form(model: nn.Module, precision: str = "auto") -> Iterator["OptimizedNetwork | _Plain"]:
+def fast_form(model: nn.Module, precision: str = "auto") -> Iterator[Labeller]:
     """For a while, the quickest way from images to labels: the optimized form where there is one, else the model.
 
     The model is in evaluation mode meanwhile, see `modes.evaluating`. The form is made anew each time, which takes as
@@ -119,7 +139,7 @@ class OptimizedNetwork(nn.Module):
     It computes no gradients and does not train.
     """
 
-    def __init__(self, network: EncoderDecoder, dtype: torch.dtype, low_memory: bool):
+    def __init__(self, network: EncoderDecoder, dtype: torch.dtype, low_memory: bool) -> None:
         super().__init__()
         self.network = network
         self.dtype = dtype
@@ -127,15 +147,18 @@ class OptimizedNetwork(nn.Module):
         super().train(False)
 
     @property
-    def config(self):
+    def config(self) -> Config:
+        """Name, classes and width of the network that it was made from."""
         return self.network.config
 
     @property
     def num_classes(self) -> int:
+        """K, without void."""
         return self.network.num_classes
 
     @property
-    def trained_on(self):
+    def trained_on(self) -> TrainedOn | None:
+        """What that network learnt from; None if nothing."""
         return self.network.trained_on
 
     @torch.no_grad()
@@ -158,7 +181,8 @@ class OptimizedNetwork(nn.Module):
         labels = torch.empty((len(image), *image.shape[-2:]), dtype=torch.int64, device=image.device)
         return _collect(labels, self.network, image, lambda rows: rows.argmax(1))
 
-    def train(self, mode: bool = True):
+    def train(self, mode: bool = True) -> Self:
+        """Evaluation mode is all it has: `train()` raises ValueError, `eval()` changes nothing."""
         if mode:
             raise InvalidInput(
                 "an optimized network does not train: train the one it was made from, and optimize again"
@@ -177,7 +201,7 @@ class OptimizedNetwork(nn.Module):
 class _Plain:
     """Any network in the shape of an optimized one."""
 
-    def __init__(self, model: nn.Module, precision: str):
+    def __init__(self, model: nn.Module, precision: str) -> None:
         self.model = model
         self.device = device_of(model)
         self.dtype = compute_dtype(self.device, precision)
@@ -185,54 +209,72 @@ class _Plain:
     @torch.no_grad()
     def __call__(self, image: Tensor) -> Tensor:
         with autocast(self.device, self.dtype):
-            return self.model(image).float()
+            logits = self.model(image)
+        check_logits(logits, image, None, self.model)
+        return logits.float()
 
     def labels(self, image: Tensor) -> Tensor:
         return self(image).argmax(1)
 
 
-class _Folded(nn.Module):
+class _Folded(ConvBN):
     """A convolution with the batch normalisation in its weights; the ReLU overwrites the fresh map."""
 
-    def __init__(self, layer: ConvBN):
-        super().__init__()
-        if isinstance(layer.norm, nn.Identity):
-            self.conv = copy.deepcopy(layer.conv)
-        else:
+    def __init__(self, layer: ConvBN) -> None:
+        nn.Module.__init__(self)
+        if isinstance(layer.norm, nn.BatchNorm2d):
             self.conv = fuse_conv_bn_eval(layer.conv, layer.norm)
+        else:
+            self.conv = copy.deepcopy(layer.conv)
+        self.norm = nn.Identity()
         self.relu = layer.relu
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolution and ReLU."""
         x = self.conv(x)
         return x.relu_() if self.relu else x
 
 
-def _cast_input(dtype: torch.dtype, _: nn.Module, inputs: tuple) -> tuple:
+class _ByFrequency(nn.Module):
+    """A folded convolution computed by Fourier transforms."""
+
+    def __init__(self, folded: _Folded) -> None:
+        super().__init__()
+        self.conv = fft_conv.FrequencyConv(folded.conv)
+        self.relu = folded.relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolution and ReLU."""
+        x = self.conv(x)
+        return x.relu_() if self.relu else x
+
+
+def _cast_input(dtype: torch.dtype, _: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[object, ...]:
     return inputs[0].to(dtype), *inputs[1:]
 
 
 def _exact_layers(model: EncoderDecoder) -> set[nn.Module]:
     """The classifier, and the convolutions of as many first stages as take a third of all multiplications."""
-    work, area = {}, 1.0  # multiplications of a layer for one pixel of the image
-    areas = {}
+    work: dict[ConvBN, float] = {}  # multiplications of a layer for one pixel of the image
+    areas, area = {}, 1.0
     for number, stage in enumerate(model.stages, 1):
         areas[str(number)] = area
-        work |= {layer: layer.conv.weight.numel() * area for layer in stage.convs}
+        work |= {layer: layer.conv.weight.numel() * area for layer in conv_layers(stage.convs)}
         area /= 4 if stage.pool == "2x2" else 1
     exact = set(model.classifier.modules())
-    rest = sum(layer.conv.weight.numel() * area for layer in model.neck if isinstance(layer, ConvBN))
-    for number, decoder in model.decoders.items():
-        rest += sum(weight.numel() for weight in decoder.parameters() if weight.dim() == 4) * areas[number]
+    rest = sum(layer.conv.weight.numel() * area for layer in conv_layers(model.neck))
+    for name, decoder in model.decoders.items():
+        rest += sum(weight.numel() for weight in decoder.parameters() if weight.dim() == 4) * areas[name]
     left = (sum(work.values()) + rest) / 3
     for stage in model.stages:
-        left -= sum(work[layer] for layer in stage.convs)
+        left -= sum(work[layer] for layer in conv_layers(stage.convs))
         if left < 0:
             break
-        exact |= set(stage.convs)
+        exact |= {*conv_layers(stage.convs)}
     return exact
 
 
-def _collect(result: Tensor, network: EncoderDecoder, images: Tensor, read) -> Tensor:
+def _collect(result: Tensor, network: EncoderDecoder, images: Tensor, read: Callable[[Tensor], Tensor]) -> Tensor:
     """Fill the rows of the result, image by image, top to bottom."""
     with compiled.switched_off():
         for image, place in zip(images.split(1), result.split(1), strict=True):

@@ -52,7 +52,14 @@ class FrequencyConv(nn.Module):
     True
     """
 
-    def __init__(self, conv: nn.Conv2d):
+    real: Tensor  # the transformed filters: (frequencies, C, O)
+    imaginary: Tensor
+    to_u: Tensor  # the transforms, see `_tables`
+    to_v: Tensor
+    from_v: Tensor
+    from_u: Tensor
+
+    def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
         (k, across), plain = conv.kernel_size, (conv.groups, conv.stride, conv.dilation) == (1, (1, 1), (1, 1))
         if not (plain and k == across < TILE and k % 2 and conv.padding == (k // 2, k // 2)):
@@ -66,6 +73,7 @@ class FrequencyConv(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
+        """Tile by tile, a row of tiles at a time."""
         x = x.permute(0, 2, 3, 1)
         b, h, w, c = x.shape
         down, across = math.ceil(h / self.step), math.ceil(w / self.step)  # tiles

@@ -177,7 +177,7 @@ def _check_types(
     for argument, value, kind, wanted in numbers:
         if value is not None and not is_number(value, kind):
             raise InvalidInput(f"{argument}={_shown(value)}: give {wanted}")
-    if seed is not None and not -(2**63) <= seed < 2**64:
+    if isinstance(seed, Integral) and not -(2**63) <= int(seed) < 2**64:
         raise InvalidInput(f"seed={seed}: give a whole number from -2^63 to 2^64 - 1")
     if input_transform is not None and not isinstance(input_transform, str):
         raise InvalidInput(f"input_transform={_shown(input_transform)}: give one of {', '.join(INPUT_TRANSFORMS)}")

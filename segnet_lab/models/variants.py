@@ -1,6 +1,6 @@
 """Every network of the paper as a row of data. Compare two rows to see how two networks differ."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -45,7 +45,7 @@ class Network:
 
     encoder: tuple[Block, ...]
     decoder: MakesDecoder | None  # None: there is nothing to undo
-    decoder_widths: dict[int, tuple[int, ...]] = field(default_factory=dict)  # stage -> channels; deepest first
+    decoder_widths: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # stage -> channels; deepest first
     neck: tuple[Filter, ...] = ()
     score_first: bool = False  # reduce to K channels before decoding; then there is no classifier behind
     small_scores: bool = False  # start class scores near zero, see layers.score
@@ -56,7 +56,7 @@ class Network:
     dropout: float = 0.0
     dropout_at: tuple[str, ...] = ()
     input_transform: str = "none"
-    special_decoders: dict[int, MakesDecoder] = field(default_factory=dict)  # stage -> another decoder than the rest
+    special_decoders: Mapping[int, MakesDecoder] = field(default_factory=dict)  # stage -> another decoder than the rest
 
     def decoder_of(self, stage: int) -> MakesDecoder:
         """What makes the decoder of a stage.

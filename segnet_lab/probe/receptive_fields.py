@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab._support.modes import evaluating
+from segnet_lab.data.images import ImageSource
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.models.decoders import Decoder
 from segnet_lab.models.wrapped import unwrap
-from segnet_lab.probe.tracing import _batch, _check_pixel, _record
+from segnet_lab.probe.tracing import as_batch, check_pixel, watched
 
 
 # ---------------------------------------------------------------------------------------------- what a pixel sees
@@ -88,7 +89,11 @@ def receptive_field(model: EncoderDecoder, where: str) -> ReceptiveField:
 
 
 def measured_receptive_field(
-    model: EncoderDecoder, where: str, image=None, row: int | None = None, column: int | None = None
+    model: EncoderDecoder,
+    where: str,
+    image: ImageSource | None = None,
+    row: int | None = None,
+    column: int | None = None,
 ) -> MeasuredField:
     """The part of the image that one pixel of a map does depend on, by the gradient of that pixel.
 
@@ -131,38 +136,42 @@ def measured_receptive_field(
     steps = _until(model, where)
     if image is None:
         image = _noise(receptive_field(model, where).size, max(step.stride for step in steps))
-    pictures = []
+    pictures: list[Tensor] = []
 
-    def hold(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
+    def hold(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
         pictures.append(output.detach().requires_grad_())
         return pictures[0]
 
     with evaluating(model), torch.enable_grad():
         handle = model.normalise.register_forward_hook(hold)
         try:
-            seen = _record(model, _batch(model, image)).at(where)
+            seen = watched(model, as_batch(model, image)).at(where)
         finally:
             handle.remove()
         height, width = seen.shape[-2:]
         row = _middle(steps, height) if row is None else row
         column = _middle(steps, width) if column is None else column
-        _check_pixel(row, column, (height, width), where)
+        check_pixel(row, column, (height, width), where)
         (gradient,) = torch.autograd.grad(seen[0, :, row, column].sum(), pictures)
     gradient = gradient[0].abs().mean(0).cpu()
     rows, columns = (gradient.sum(axis).nonzero().flatten() for axis in (1, 0))
     return MeasuredField(row, column, _extent(rows), _extent(columns), gradient)
 
 
+RowsBefore = Callable[[int, int], tuple[int, int]]  # what rows low..high need of the map before
+
+
 class _Step(NamedTuple):
-    """One place on the way, and what its rows low..high need of the place before."""
+    """One place on the way to a map, and the rows that it needs of the place before."""
 
     place: str
     stride: int
-    rows_before: Callable[[int, int], tuple[int, int]]
+    rows_before: RowsBefore
 
 
 def _path(model: EncoderDecoder) -> Iterator[_Step]:
-    model, stride, entering = unwrap(model, required=True), 1, {}
+    model, stride = unwrap(model, required=True), 1
+    entering: dict[str, int] = {}
     for number, stage in enumerate(model.stages, 1):
         entering[str(number)] = stride
         yield _Step(f"conv{number}", stride, _around(stage.convs))
@@ -173,9 +182,9 @@ def _path(model: EncoderDecoder) -> Iterator[_Step]:
             yield _Step(f"pool{number}", stride, lambda low, high: (low - 1, high + 1))
     if len(model.neck):
         yield _Step("neck", stride, _around(model.neck))
-    for number, decoder in model.decoders.items():
-        yield _Step(f"decoder{number}", entering[number], _below(decoder))
-        stride = entering[number]
+    for name, decoder in model.decoders.items():
+        stride = entering[name]
+        yield _Step(f"decoder{name}", stride, _below(decoder))
     yield _Step("logits", stride, _around(model.classifier))
 
 
@@ -195,14 +204,14 @@ def _rows_seen(steps: list[_Step], row: int) -> tuple[int, int]:
     return low, high
 
 
-def _around(layers: nn.Module) -> Callable[[int, int], tuple[int, int]]:
+def _around(layers: nn.Module) -> RowsBefore:
     """What a chain of convolutions needs: as many rows above and below as their filters reach."""
     convs = [layer for layer in layers.modules() if isinstance(layer, nn.Conv2d)]
     radius = sum(conv.dilation[0] * (conv.kernel_size[0] // 2) for conv in convs)
     return lambda low, high: (low - radius, high + radius)
 
 
-def _below(decoder: Decoder) -> Callable[[int, int], tuple[int, int]]:
+def _below(decoder: Decoder) -> RowsBefore:
     filtered = _around(decoder.convs)
     return lambda low, high: decoder.rows_below(*filtered(low, high))
 

@@ -1,14 +1,16 @@
 """Every map that one image makes on its way through a network."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab._support.modes import evaluating
-from segnet_lab.data.images import read_image
+from segnet_lab.data.images import ImageSource, read_image
 from segnet_lab.models import EncoderDecoder
+from segnet_lab.models.decoders import Decoder, Memory
 from segnet_lab.models.wrapped import unwrap
 from segnet_lab.pooling import CORNERS, unpack
 
@@ -45,7 +47,7 @@ class Trace(NamedTuple):
 
     def at(self, where: str) -> Tensor:
         """The map of a place, such as "conv4", "pool4", "decoder1" or "logits"."""
-        maps = {}
+        maps: dict[str, Tensor] = {}
         for e in self.encoders:
             maps |= {f"conv{e.stage}": e.features, f"pool{e.stage}": e.pooled}
         maps |= {"neck": self.decoders[0].below} if self.decoders else {}
@@ -72,7 +74,7 @@ class WindowStep(NamedTuple):
         return None if self.corner is None else CORNERS[self.corner]
 
 
-def trace(model: EncoderDecoder, image) -> Trace:
+def trace(model: EncoderDecoder, image: ImageSource) -> Trace:
     """Send one image through a network and keep every map on the way.
 
     Parameters
@@ -106,10 +108,9 @@ def trace(model: EncoderDecoder, image) -> Trace:
     """
     model = unwrap(model, required=True)
     with evaluating(model), torch.no_grad():
-        recorded = _record(model, _batch(model, image))
-    encoders = tuple(Encoded(*map(_to_cpu, e)) for e in recorded.encoders)
-    decoders = tuple(Decoded(*map(_to_cpu, d)) for d in recorded.decoders)
-    return Trace(recorded.image.cpu(), encoders, decoders, recorded.logits.cpu(), recorded.label.cpu())
+        seen = watched(model, as_batch(model, image))
+    encoders, decoders = tuple(map(_to_cpu, seen.encoders)), tuple(map(_to_cpu, seen.decoders))
+    return Trace(seen.image.cpu(), encoders, decoders, seen.logits.cpu(), seen.label.cpu())
 
 
 def code_histogram(codes: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
@@ -163,7 +164,7 @@ def window_path(trace: Trace, row: int, column: int) -> list[WindowStep]:
     >>> [(s.row, s.column, s.corner_name) for s in window_path(t, 21, 34)]
     [(21, 34, 'bottom-left'), (10, 17, 'top-right'), (5, 8, 'bottom-left'), (2, 4, 'top-left')]
     """
-    _check_pixel(row, column, trace.image.shape[-2:], "the image")
+    check_pixel(row, column, trace.image.shape[-2:], "the image")
     steps = []
     for e in trace.encoders:
         if e.corners is None:
@@ -176,40 +177,47 @@ def window_path(trace: Trace, row: int, column: int) -> list[WindowStep]:
     return steps
 
 
-def _record(model: EncoderDecoder, batch: Tensor) -> Trace:
+def watched(model: EncoderDecoder, batch: Tensor) -> Trace:
     """One forward pass, watched from outside: nothing here computes what the network computes."""
-    seen = {}
+    encoders: list[Encoded] = []
+    decoders: list[Decoded] = []
+    numbers = {decoder: int(number) for number, decoder in model.decoders.items()}
 
-    def watch(module: nn.Module, inputs: tuple, output) -> None:
-        seen[module] = inputs, output
+    def encoded(stage: nn.Module, inputs: tuple[Tensor], output: tuple[Tensor, Tensor, Tensor | None]) -> None:
+        pooled, features, codes = output
+        corners = None if codes is None else unpack(codes, pooled.shape)
+        encoders.append(Encoded(len(encoders) + 1, inputs[0], features.relu(), pooled, codes, corners))
 
-    handles = [module.register_forward_hook(watch) for module in (*model.stages, *model.decoders.values())]
+    def decoded(decoder: Decoder, inputs: tuple[Tensor, Memory], dense: Tensor) -> None:
+        below, memory = inputs
+        decoders.append(Decoded(numbers[decoder], below, decoder.upsample(below, memory), dense))
+
+    handles = [stage.register_forward_hook(encoded) for stage in model.stages]
+    handles += [decoder.register_forward_hook(decoded) for decoder in model.decoders.values()]
     try:
         logits = model(batch)
     finally:
         for handle in handles:
             handle.remove()
-    encoders, decoders = [], []
-    for number, stage in enumerate(model.stages, 1):
-        (entering,), (pooled, features, codes) = seen[stage]
-        corners = None if codes is None else unpack(codes, pooled.shape)
-        encoders.append(Encoded(number, entering, features.relu(), pooled, codes, corners))
-    for number, decoder in model.decoders.items():
-        (below, memory), dense = seen[decoder]
-        decoders.append(Decoded(int(number), below, decoder.upsample(below, memory), dense))
     return Trace(batch, tuple(encoders), tuple(decoders), logits, logits[0].argmax(0))
 
 
-def _batch(model: EncoderDecoder, image) -> Tensor:
+def as_batch(model: EncoderDecoder, image: ImageSource) -> Tensor:
+    """An image, in whatever form, as a batch of one where the model is: (1, 3, H, W)."""
     parameter = next(model.parameters())
     return read_image(image)[None].to(parameter.device, parameter.dtype)
 
 
-def _to_cpu(x):
-    return x.cpu() if isinstance(x, Tensor) else x
+_Maps = TypeVar("_Maps", Encoded, Decoded)
 
 
-def _check_pixel(row: int, column: int, size: tuple[int, int], place: str) -> None:
+def _to_cpu(maps: _Maps) -> _Maps:
+    moved: dict[str, Any] = {name: x.cpu() for name, x in maps._asdict().items() if isinstance(x, Tensor)}
+    return maps._replace(**moved)
+
+
+def check_pixel(row: int, column: int, size: Sequence[int], place: str) -> None:
+    """Raise ValueError for a pixel outside of a map of size (H, W)."""
     for name, value, length in (("row", row, size[0]), ("column", column, size[1])):
         if not 0 <= value < length:
             raise InvalidInput(f"{name} {value} lies outside of {place}: it has {name}s 0 to {length - 1}")
