@@ -1,9 +1,11 @@
 """Data sets: cards that describe them, loaders that read them, and generators that make them."""
 
+from collections.abc import Callable, Iterable, Sequence
 from inspect import signature
+from pathlib import Path
 
 from segnet_lab._support.errors import InvalidInput, unknown
-from segnet_lab.data.base import Sample, SegmentationDataset
+from segnet_lab.data.base import DataSet, Labelled, Sample, SegmentationDataset
 from segnet_lab.data.camvid import CamVid
 from segnet_lab.data.cards import Card, load_card
 from segnet_lab.data.folder import Folder
@@ -12,9 +14,21 @@ from segnet_lab.data.images import read_image
 from segnet_lab.data.road_ensemble import RoadEnsemble
 from segnet_lab.data.sunrgbd import SunRGBD
 
-__all__ = ["Card", "Sample", "SegmentationDataset", "list_datasets", "load_card", "load_dataset", "read_image"]
+__all__ = [
+    "Card",
+    "DataSet",
+    "Labelled",
+    "Sample",
+    "SegmentationDataset",
+    "list_datasets",
+    "load_card",
+    "load_dataset",
+    "read_image",
+]
 
-DATASETS = {data.name: data for data in (RoadScenes, CamVid, SunRGBD, Rooms, Folder, RoadEnsemble)}
+DATASETS: dict[str, type[SegmentationDataset]] = {
+    data.name: data for data in (RoadScenes, CamVid, SunRGBD, Rooms, Folder, RoadEnsemble)
+}
 
 
 def list_datasets() -> tuple[str, ...]:
@@ -26,25 +40,32 @@ def list_datasets() -> tuple[str, ...]:
     return tuple(DATASETS)
 
 
-def load_dataset(name: str, split: str = "train", root=None, size=None, part=None, **options) -> SegmentationDataset:
+def load_dataset(
+    name: str,
+    split: str = "train",
+    root: str | Path | None = None,
+    size: Sequence[int] | None = None,
+    part: Iterable[int] | None = None,
+    **options: object,
+) -> SegmentationDataset:
     """A data set by name.
 
     Parameters
     ----------
     name : str
-        "roadscenes" and "rooms" are made here and need nothing; "camvid", "sunrgbd" and "road_ensemble" lie on disk;
-        "folder" is your own.
+        "roadscenes" and "rooms" are drawn by the kit and need no files; "camvid", "sunrgbd" and "road_ensemble" are
+        read from disk; "folder" is your own.
     split : str
-        "train", "val" or "test", where there is one.
+        "train", "val" or "test", if the data set has it.
     root : str or Path, optional
         Folder of a set on disk; None looks in SEGNET_LAB_DATA, the checkout's datasets/ and ../shared/.
     size : (H, W), optional
-        What images and labels are resized to. None: the files' own size; (96, 128) for those made here.
+        What images and labels are resized to. None: the files' own size; (96, 128) for drawn scenes.
     part : list of int, optional
         Only the images of these numbers, see `SegmentationDataset.part`.
     **options
-        Of all: cache=True. Of those made here: images=300, seed=0, clutter=0.5 and, for roadscenes,
-        lighting="mixed". Each class in `DATASETS` documents its own; others are refused by name.
+        For all: cache=True. For drawn scenes: images=300, seed=0, clutter=0.5 and, for roadscenes, lighting="mixed".
+        Each class in `DATASETS` documents its own; others are refused by name.
 
     Returns
     -------
@@ -66,7 +87,7 @@ def load_dataset(name: str, split: str = "train", root=None, size=None, part=Non
     >>> load_dataset("roadscene")
     Traceback (most recent call last):
     ...
-    ValueError: unknown data set 'roadscene'. Did you mean 'roadscenes'? Known: roadscenes, camvid, sunrgbd, rooms, ...
+    segnet_lab...InvalidInput: unknown data set 'roadscene'. Did you mean 'roadscenes'? Known: roadscenes, camvid, ...
     """
     if name not in DATASETS:
         raise InvalidInput(unknown("data set", name, DATASETS))
@@ -75,5 +96,6 @@ def load_dataset(name: str, split: str = "train", root=None, size=None, part=Non
     for option in options:
         if option not in known:
             raise InvalidInput(unknown(f"option of {name}", option, known))
-    data = DATASETS[name](split=split, **options)
+    make: Callable[..., SegmentationDataset] = DATASETS[name]
+    data = make(split=split, **options)
     return data if part is None else data.part(part)

@@ -15,7 +15,7 @@ from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab._support.progress import bar
 from segnet_lab.data import DATASETS
 from segnet_lab.data.base import check_pair
-from segnet_lab.data.cards import Card, load_card
+from segnet_lab.data.cards import Card, Pixels, load_card
 from segnet_lab.data.class_counts import ClassCounts
 from segnet_lab.data.images import IMAGE_SUFFIXES, read_rgb
 from segnet_lab.data.listings import is_litter, walk
@@ -31,20 +31,22 @@ class SplitReport(NamedTuple):
 
     split: str
     expected: int | None  # images that the card wants; None if it does not say
-    listed: int  # images that the files on disk speak of
+    listed: int  # images that the listing, or the folder, names
     missing: tuple[str, ...] = ()  # files
     broken: tuple[str, ...] = ()  # "what is wrong with which file"
-    same_labels: bool | None = None  # as the card's fingerprint; None if it has none
+    same_labels: bool | None = None  # whether their hash is the card's fingerprint; None if it has none
     absent: str = ""  # why there is no such split here
     counts: ClassCounts | None = None  # of the labels that can be read; None if there are none
-    void: int = 0  # pixels of theirs
+    void: int = 0  # void pixels in those labels
 
     @property
     def whole(self) -> bool:
+        """Whether every image and label that there should be is there and can be read."""
         return not (self.absent or self.missing or self.broken) and self.expected in (None, self.listed)
 
     @property
     def verdict(self) -> str:
+        """The last column of the table."""
         if self.absent:
             return "not here"
         labels = {True: "labels as measured", False: "labels differ from those measured", None: ""}[self.same_labels]
@@ -52,21 +54,21 @@ class SplitReport(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What `check` found; prints as a table."""
+    """What `check` found, as a table if printed."""
 
     name: str
-    root: Path | None  # None for what is made here
+    root: Path | None  # None for drawn scenes
     splits: tuple[SplitReport, ...]
     class_names: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()  # what can be loaded, but will hurt or is not what it seems
+    warnings: tuple[str, ...] = ()  # what can be loaded, but will hurt training or is not what it seems
 
     @property
     def complete(self) -> bool:
-        """Every split whose size the card gives is here, and what is here is whole."""
+        """Whether every split whose size the card gives is here, and whatever is here is whole."""
         needed = [split for split in self.splits if not split.absent or split.expected is not None]
         return bool(needed) and all(split.whole for split in needed)
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [f"{self.name} in {self.root}" if self.root else f"{self.name} is made here, nothing to check", ""]
         lines.append(f"{'split':8}{'expected':>9}{'listed':>8}{'missing':>9}{'broken':>8}  verdict")
         for s in self.splits:
@@ -76,13 +78,13 @@ class Report(NamedTuple):
         details = [s.absent for s in self.splits if s.absent]
         details += [f"missing: {path}" for s in self.splits for path in s.missing]
         details += [f"broken: {problem}" for s in self.splits for problem in s.broken]
-        details = list(dict.fromkeys(details))  # a card's fault is that of every split
+        details = list(dict.fromkeys(details))  # a mistake on the card is reported by every split
         blocks = [lines, _shares(self), [f"warning: {warning}" for warning in self.warnings], details]
         return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
 def check(name: str, root: str | Path | None = None) -> Report:
-    """Open every image and label of a data set, say what is wrong, how often each class occurs, and what will hurt.
+    """Open every image and label of a data set; report what is wrong, how often each class occurs, and what will hurt.
 
     Parameters
     ----------
@@ -93,14 +95,16 @@ def check(name: str, root: str | Path | None = None) -> Report:
     Returns
     -------
     Report
-        One row a split of the card; a broken file stops nothing. Its `warnings` name what loads but will hurt: a class
-        that never occurs, labels that are all void, the same picture twice or in two splits, images of several sizes,
-        files that belong to no split, litter of macOS and Windows.
+        One row per split of the card; a broken file stops nothing. Its `warnings` name what can be loaded but will hurt
+        training: a class that never occurs, labels that are all void, the same picture twice or in two splits, images
+        of several sizes, files that belong to no split, files that macOS and Windows leave behind.
 
     Raises
     ------
-    ValueError, FileNotFoundError
-        Unknown data set; none of it is there.
+    ValueError
+        Unknown data set.
+    FileNotFoundError
+        None of it is there.
 
     Examples
     --------
@@ -116,20 +120,20 @@ def check(name: str, root: str | Path | None = None) -> Report:
         raise InvalidInput(unknown("data set", name, DATASETS))
     loader = DATASETS[name]
     if not issubclass(loader, FileDataset):
-        splits = load_card(name).splits
-        return Report(name, None, tuple(SplitReport(split, n, n) for split, n in splits.items()))
-    root = loader.find(root)
-    card = loader.read_card(root)
+        sizes = load_card(name).splits
+        return Report(name, None, tuple(SplitReport(split, n, n or 0) for split, n in sizes.items()))
+    folder = loader.find(root)
+    card = loader.read_card(folder)
     seen = {split: _Seen() for split in card.splits}
-    splits = tuple(_check_split(loader, root, split, card, seen[split]) for split in card.splits)
+    splits = tuple(_check_split(loader, folder, split, card, seen[split]) for split in card.splits)
     warnings = [*_of_classes(splits, card), *_of_sizes(seen), *_of_pictures(seen)]
-    if all(split.listed or split.absent for split in splits):  # else nobody knows what belongs to none
-        warnings += _of_other_files(root, seen)
-    return Report(name, root, splits, card.class_names, tuple(warnings))
+    if all(split.listed or split.absent for split in splits):  # else it is not known which files belong to none
+        warnings += _of_other_files(folder, seen)
+    return Report(name, folder, splits, card.class_names, tuple(warnings))
 
 
 def hurts(counts: ClassCounts, class_names: Sequence[str]) -> list[str]:
-    """What of a data set's labels will hurt, one line each; [] if nothing.
+    """What in a data set's labels will hurt training, one line each; [] if nothing.
 
     Parameters
     ----------
@@ -166,12 +170,12 @@ def hurts(counts: ClassCounts, class_names: Sequence[str]) -> list[str]:
 
 
 class _Seen:
-    """What is remembered of a split: a few bytes an image."""
+    """What is kept of a split: a few bytes per image."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.pairs: list[Pair] = []
         self.pictures: dict[Path, bytes] = {}  # image file -> hash of its pixels
-        self.sizes: Counter = Counter()  # (H, W) -> images
+        self.sizes: Counter[tuple[int, int]] = Counter()  # (H, W) -> images
 
 
 def _check_split(loader: type[FileDataset], root: Path, split: str, card: Card, seen: _Seen) -> SplitReport:
@@ -182,7 +186,9 @@ def _check_split(loader: type[FileDataset], root: Path, split: str, card: Card, 
         return SplitReport(split, expected, 0, absent=str(error))
     except ValueError as error:  # there, but it cannot be read
         return SplitReport(split, expected, 0, broken=(str(error),))
-    missing, broken, labels, counted = [], [], hashlib.sha256(), _Counted(card)
+    missing: list[str] = []
+    broken: list[str] = []
+    labels, counted = hashlib.sha256(), _Counted(card)
     for pair in bar(seen.pairs, description=split, show=sys.stderr.isatty()):
         gone = [path for path in pair if not path.is_file()]
         missing += map(str, gone)
@@ -199,27 +205,27 @@ def _check_split(loader: type[FileDataset], root: Path, split: str, card: Card, 
     return report._replace(counts=counted.classes(), void=counted.void) if counted.images else report
 
 
-def _check_pair(loader: type[FileDataset], pair: Pair, card: Card, seen: _Seen) -> np.ndarray:
+def _check_pair(loader: type[FileDataset], pair: Pair, card: Card, seen: _Seen) -> Pixels:
     image, label = read_rgb(pair.image), loader.read_label(pair, card)
-    seen.sizes[image.shape[:2]] += 1
+    seen.sizes[image.shape[0], image.shape[1]] += 1
     seen.pictures[pair.image] = _hash(image)
     check_pair(image, label, None, card.title, pair.image.name)
     return label
 
 
-def _hash(image: np.ndarray) -> bytes:
-    """The same for pictures of the same pixels, whatever file they are stored in."""
+def _hash(image: Pixels) -> bytes:
+    """The same for pictures with the same pixels, whatever files they are stored in."""
     return hashlib.blake2b(f"{image.shape}".encode() + image.tobytes(), digest_size=16).digest()
 
 
 class _Counted:
     """Pixels by class, of labels that come one by one."""
 
-    def __init__(self, card: Card):
+    def __init__(self, card: Card) -> None:
         self.card, self.images, self.void = card, 0, 0
         self.pixels, self.where_present = np.zeros((2, card.num_classes), np.int64)
 
-    def add(self, label: np.ndarray) -> None:
+    def add(self, label: Pixels) -> None:
         values = np.bincount(label.ravel(), minlength=self.card.void_index + 1)
         self.images += 1
         self.void += int(values[self.card.void_index])
@@ -235,20 +241,24 @@ class _Counted:
 
 
 def _of_classes(splits: Iterable[SplitReport], card: Card) -> list[str]:
-    counted = [split for split in splits if split.counts is not None]
-    lines = [f"{s.split}: {problem}" for s in counted for problem in hurts(s.counts, card.class_names)]
-    lost = [s for s in counted if s.void and card.num_classes > 1 and (s.counts.pixels > 0).sum() <= 1]
-    return [*lines, *(_of_void(s, card) for s in lost[:1])]
+    lines, lost = [], []
+    for s in splits:
+        if s.counts is None:
+            continue
+        lines += [f"{s.split}: {problem}" for problem in hurts(s.counts, card.class_names)]
+        if s.void and card.num_classes > 1 and (s.counts.pixels > 0).sum() <= 1:
+            lost.append(_of_void(s.split, s.counts, s.void, card))
+    return [*lines, *lost[:1]]
 
 
-def _of_void(s: SplitReport, card: Card) -> str:
+def _of_void(split: str, counts: ClassCounts, void: int, card: Card) -> str:
     """Masks of 0 and 255 are the usual way to lose a class."""
     number = next(number for number, index in card.indices.items() if index == card.void_index)
     first = next(f"{number}: {card.class_names[index]}" for number, index in card.indices.items() if index == 0)
-    never = [name for name, pixels in zip(card.class_names, s.counts.pixels, strict=True) if not pixels]
+    never = [name for name, pixels in zip(card.class_names, counts.pixels, strict=True) if not pixels]
     ids = f"{first}, {'..., ' if card.num_classes > 2 else ''}{number}: {never[-1]}"
     return (
-        f"{s.split}: {_percent(s.void, s.void + int(s.counts.pixels.sum()))} % of the pixels are void; if {number} in "
+        f"{split}: {_percent(void, void + int(counts.pixels.sum()))} % of the pixels are void; if {number} in "
         f"the label files is a class, say so in {card.path.name}, `ids: {{{ids}}}`, and give void another index"
     )
 
@@ -277,14 +287,14 @@ def _of_pictures(seen: dict[str, _Seen]) -> list[str]:
 
 
 def _by_picture(pictures: dict[Path, bytes]) -> dict[bytes, list[Path]]:
-    found = {}
+    found: dict[bytes, list[Path]] = {}
     for path, picture in pictures.items():
         found.setdefault(picture, []).append(path)
     return found
 
 
 def _of_other_files(root: Path, seen: dict[str, _Seen]) -> list[str]:
-    """Files that belong to no split, in the folders below the root that hold any that do."""
+    """Files that belong to no split, in those folders below the root that also hold files of a split."""
     pairs = [pair for s in seen.values() for pair in s.pairs]
     known = {path for pair in pairs for path in pair}
     tops = {"images": {_top(pair.image, root) for pair in pairs}, "labels": {_top(pair.label, root) for pair in pairs}}
@@ -298,17 +308,17 @@ def _of_other_files(root: Path, seen: dict[str, _Seen]) -> list[str]:
             kind = " or ".join(kind for kind, folders in tops.items() if top in folders)
             lines.append(f"{kind} in {top} that belong to no split: {len(files)} ({_some([f.name for f in files])})")
     if litter:
-        lines.append(f"left out as litter of macOS or Windows, or hidden: {_some(sorted(litter))}")
+        lines.append(f"left out as hidden or left behind by macOS or Windows: {_some(sorted(litter))}")
     return lines
 
 
 def _is_left_out(path: Path) -> bool:
-    """Litter that one may have taken for data; not all that is hidden."""
+    """Whether it is litter that may have been taken for data; not everything that is hidden."""
     return is_litter(path.name) and (path.name[0] != "." or (path.suffix or path.name).lower() in _TELLING)
 
 
 def _top(path: Path, root: Path) -> Path:
-    """The folder just below the root that holds a file; that of the file itself, if it lies elsewhere."""
+    """The folder directly below the root that holds a file; the file's own folder if it is elsewhere."""
     if path.parent == root or not path.is_relative_to(root):
         return path.parent
     return root / path.relative_to(root).parts[0]
@@ -319,30 +329,29 @@ def _top(path: Path, root: Path) -> Path:
 
 
 def _shares(report: Report) -> list[str]:
-    """A row a class, a column a split, in percent of the labelled pixels; void in percent of all."""
-    splits = [split for split in report.splits if split.counts is not None]
-    if not splits:
+    """One row per class, one column per split, in percent of the labelled pixels; void in percent of all."""
+    counted = {split.split: (split.counts, split.void) for split in report.splits if split.counts is not None}
+    if not counted:
         return []
     width = max(map(len, (*report.class_names, LABELLED)))
-    rows = [[f"{name:{width}}", *shares] for name, shares in _rows(report.class_names, splits)]
-    head = [f"{LABELLED:{width}}", *(split.split for split in splits)]
-    lines = ["  ".join([row[0], *(f"{cell:>6}" for cell in row[1:])]) for row in (head, *rows)]
+    rows = [
+        (name, [_percent(int(counts.pixels[k]), int(counts.pixels.sum())) for counts, _ in counted.values()])
+        for k, name in enumerate(report.class_names)
+    ]
+    void = [_percent(void, void + int(counts.pixels.sum())) for counts, void in counted.values()]
+    head, *lines = (
+        "  ".join([f"{name:{width}}", *(f"{cell:>6}" for cell in cells)])
+        for name, cells in [(LABELLED, list(counted)), *rows, ("void, of all", void)]
+    )
     if len(report.class_names) <= ONE_COLUMN:
-        return lines
-    head, *rows = lines
-    half = (len(rows) + 1) // 2
-    left, right = [head, *rows[:half]], [head, *rows[half:]]
+        return [head, *lines]
+    half = (len(lines) + 1) // 2
+    left, right = [head, *lines[:half]], [head, *lines[half:]]
     return [f"{a}    {b}".rstrip() for a, b in zip(left, [*right, ""][: len(left)], strict=True)]
 
 
-def _rows(class_names, splits):
-    for k, name in enumerate(class_names):
-        yield name, [_percent(int(s.counts.pixels[k]), int(s.counts.pixels.sum())) for s in splits]
-    yield "void, of all", [_percent(s.void, s.void + int(s.counts.pixels.sum())) for s in splits]
-
-
 def _percent(part: int, whole: int) -> str:
-    """Two digits; what is there is never shown as nothing.
+    """Two digits; "-" is none at all, and a share too small for two digits is "<0.01".
 
     >>> _percent(1, 3), _percent(0, 3), _percent(1, 10**9), _percent(0, 0)
     ('33.33', '-', '<0.01', '-')

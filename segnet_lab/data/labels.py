@@ -135,14 +135,15 @@ def _unknown_label(
     value = values[row, column].tolist()
     here = f"at row {row}, column {column} ({int(wrong.sum())} such pixels)"
     if values.ndim == 3:
-        near = min(table, key=lambda c: sum((a - b) ** 2 for a, b in zip(c, value, strict=True)))
+        colours = [c for c in table if isinstance(c, tuple)]
+        near = min(colours, key=lambda c: sum((a - b) ** 2 for a, b in zip(c, value, strict=True)))
         return (
             f"{path}: colour {tuple(value)} {here} is none of the {len(table)} on the card of {card.title}; the "
             f"nearest is {near}. If the file was resized, take the original; else add the class to {card.path}"
         )
-    known, void = (
-        ", ".join(_ranges(numbers)) for numbers in (set(table), {n for n, c in table.items() if c == card.void_index})
-    )
+    numbers = {n: index for n, index in table.items() if isinstance(n, int)}
+    void_numbers = {n for n, index in numbers.items() if index == card.void_index}
+    known, void = (", ".join(_ranges(some)) for some in (set(numbers), void_numbers))
     return (
         f"{path}: label value {value} {here} is not on the card of {card.title}, which knows {known} "
         f"(void: {void}). Correct the file, or say in {card.path} what all the numbers mean, in a table such as "

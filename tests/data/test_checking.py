@@ -264,7 +264,7 @@ def test_litter_is_named(own):
     ):
         own.trees.text(name, "")
     assert own.said() == [
-        "left out as litter of macOS or Windows, or hidden: .DS_Store, ._a.png, Thumbs.db, __MACOSX",
+        "left out as hidden or left behind by macOS or Windows: .DS_Store, ._a.png, Thumbs.db, __MACOSX",
     ]
 
 
