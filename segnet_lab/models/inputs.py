@@ -1,7 +1,7 @@
-"""What is done to an image before the first convolution: the paper's "local contrast normalisation", and its rivals.
+"""What is done to an image before the first convolution: the paper's "local contrast normalization", and its rivals.
 
 The paper says "local contrast normalization" (Section 3.2, citing Jarrett et al.), but the authors' released files
-use Caffe's LRN layer, which is another thing. Both are here, with "none" and ImageNet's mean and deviation.
+use Caffe's LRN layer, which is another thing. Both are here, with "none" and ImageNet's normalisation.
 
 All take float images (B, 3, H, W) in 0..1, R G B, and are the network's own first layer, so that a saved or exported
 network takes plain images. They hold no parameters and compute in float32 at least, also under autocast.
@@ -43,6 +43,7 @@ class LRN(nn.Module):
     size, alpha, beta = 5, 1e-4, 0.75
 
     def forward(self, image: Tensor) -> Tensor:
+        """Images of 0..1 -> responses of 0..136.5, same shape and dtype."""
         x = 255 * _wide(image)
         energy = x.square().sum(dim=1, keepdim=True)  # (B, 1, H, W)
         return (x / (1 + self.alpha / self.size * energy) ** self.beta).to(image.dtype)
@@ -52,7 +53,7 @@ class LCN(nn.Module):
     """Local contrast normalisation as Jarrett et al. (ICCV 2009) define it: subtract the surround, divide by spread.
 
         v = x - blur(x)                         blur: Gaussian window, also averaged over the channels
-        y = v / max(spread, mean of spread)     spread = sqrt(blur(v^2)), its mean over the image
+        y = v / max(spread, mean of spread)     spread = sqrt(blur(v^2)), its mean taken over the image
 
     The divisor never falls below the image's mean spread: that is the threshold rule of Jarrett et al., and it keeps
     the noise of quiet regions small. An image without any contrast would divide 0 by 0, so the spread counts as at
@@ -73,6 +74,7 @@ class LCN(nn.Module):
     window, deviation, floor = 9, 2.25, 1e-3
 
     def forward(self, image: Tensor) -> Tensor:
+        """Images of 0..1 -> local contrasts, same shape and dtype."""
         x = _wide(image)
         covered = self._blur(torch.ones_like(x[:1, :1]))
         v = x - self._blur(x.mean(dim=1, keepdim=True)) / covered
@@ -85,9 +87,9 @@ class LCN(nn.Module):
         r = self.window // 2
         taps = [exp(-0.5 * (k / self.deviation) ** 2) for k in range(-r, r + 1)]
         h, w = x.shape[-2:]
-        x = F.pad(x, (r, r, r, r))
-        x = sum(tap * x[..., k : k + h, :] for k, tap in enumerate(taps))
-        return sum(tap * x[..., k : k + w] for k, tap in enumerate(taps))
+        x, zero = F.pad(x, (r, r, r, r)), x.new_zeros(())
+        x = sum((tap * x[..., k : k + h, :] for k, tap in enumerate(taps)), start=zero)
+        return sum((tap * x[..., k : k + w] for k, tap in enumerate(taps)), start=zero)
 
 
 class ImageNet(nn.Module):
@@ -104,6 +106,7 @@ class ImageNet(nn.Module):
     deviation = (0.229, 0.224, 0.225)
 
     def forward(self, image: Tensor) -> Tensor:
+        """Images of 0..1 -> standard deviations from the mean colour, same shape and dtype."""
         x = _wide(image)
         mean, deviation = (x.new_tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.deviation))
         return ((x - mean) / deviation).to(image.dtype)

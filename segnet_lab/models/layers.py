@@ -54,6 +54,11 @@ class ConvBN(nn.Module):
         return x.relu() if self.relu else x
 
 
+def conv_layers(layers: nn.Module) -> list[ConvBN]:
+    """The convolutions of a filter bank or of a neck, in order; dropout between them is left out."""
+    return [layer for layer in layers.children() if isinstance(layer, ConvBN)]
+
+
 def score(inputs: int, classes: int, kernel: int = 1, small: bool = False) -> ConvBN:
     """A classifier: features to K class scores, with a bias, without normalisation.
 

@@ -49,7 +49,7 @@ def save_less(model: nn.Module) -> Iterator[None]:
     if hasattr(model, "_orig_mod") or any(getattr(layer, "checkpointing", False) for layer in layers):
         layers = []
     for layer in layers:
-        if type(layer).forward is ConvBN.forward:
+        if isinstance(layer, ConvBN) and type(layer).forward is ConvBN.forward:
             vars(layer)["forward"] = partial(_conv_bn, layer)
         elif isinstance(layer, Unpool | FixedIndices | Replicate):
             vars(layer)["upsample"] = partial(_upsample, layer)
