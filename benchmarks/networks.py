@@ -20,7 +20,6 @@ from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
@@ -149,6 +148,7 @@ def machine_limit() -> list[dict]:
 
 def pooling_pair(quick: bool = False) -> list[dict]:
     """Pooling and unpooling of 64 maps."""
+    torch_alone = pooling_fast.in_bands(pooling.PLAIN)
     rows = []
     for dtype in (torch.float32, torch.bfloat16):
         x = torch.randn(1, 64, *SIZE).to(dtype)
@@ -163,8 +163,8 @@ def pooling_pair(quick: bool = False) -> list[dict]:
             return pooling.max_unpool_2x2(values, codes, x.shape[-2:])
 
         def pure_pair(x):
-            values, codes = pooling.pool_in_torch(x, relu=False)
-            return pooling.unpool_in_torch(values, codes, x.shape[-2:])
+            values, codes = torch_alone.pool(x, False)
+            return torch_alone.unpool(values, codes, x.shape[-2:])
 
         calls = {
             "torch, indices": lambda: torch_pair(x),  # noqa: B023 - called before x changes
@@ -317,9 +317,7 @@ def fresh_process(network: str, kind: str, form: str, size: tuple[int, int]) -> 
 def _worker(task: dict) -> tuple[float, float]:
     imported = _memory("VmRSS")
     if task["form"] in USE_NUMBA and compiled.available():  # load it now
-        codes = np.zeros(1, np.uint8)
-        maps = np.zeros((1, 2, 2, 1), np.int32), np.zeros((1, 1, 1, 1), np.int32)
-        pooling_fast.pool(maps[0], 2**30, False, maps[1], codes)
+        pooling_fast.COMPILED.pool(torch.zeros(1, 1, 2, 2), False)
     numba = _memory("VmRSS") - imported
     if task["kind"] == "inference":
         form, images = inference_form(task["network"], task["form"]), torch.rand(1, 3, *task["size"])

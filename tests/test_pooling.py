@@ -1,7 +1,6 @@
 """Pooling codes: worked by hand, then against torch's int64 indices, the only place where those are used."""
 
 import warnings
-from unittest.mock import patch
 
 import pytest
 import torch
@@ -9,16 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segnet_lab import pooling
-from segnet_lab.pooling import (
-    max_pool_2x2,
-    max_unpool_2x2,
-    pack,
-    packed_bytes,
-    pooled_size,
-    relu_max_pool_2x2,
-    unpack,
-)
+from segnet_lab.pooling import max_pool_2x2, max_unpool_2x2, packed_bytes, relu_max_pool_2x2, unpack
 
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
@@ -94,39 +84,6 @@ def test_bit_identical_to_torch(shape_and_seed, layout, kind):
     assert same_bits(max_unpool_2x2(values, codes, x.shape[-2:]), torch_round_trip(x))
 
 
-@given(maps, st.sampled_from(LAYOUTS), st.booleans(), st.sampled_from([16, 64, 600]))
-@settings(deadline=None, max_examples=100)
-def test_in_bands_as_in_one_piece(shape_and_seed, layout, relu, band):
-    """Parts of images, whole images, or several at a time: the same values and bytes."""
-    *shape, seed = shape_and_seed
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randint(-2, 3, shape, generator=generator).float().contiguous(memory_format=layout)
-    size = tuple(x.shape[-2:])
-
-    def results():
-        values, codes = pooling.pool_in_torch(x, relu)
-        return values, codes, pooling.unpool_in_torch(values, codes, size), pooling.pick_in_torch(x, codes)
-
-    with patch.object(pooling, "BAND", 2**62):
-        whole = results()
-    with patch.object(pooling, "BAND", band):
-        parts = results()
-    assert all(torch.equal(a, b) for a, b in zip(parts, whole, strict=True))
-
-
-def test_a_band_is_a_part_of_an_image_or_several_images():
-    x = torch.zeros(3, 2, 8, 4)  # 16 windows an image: 4 bytes of codes; four rows of windows
-    with patch.object(pooling, "BAND", 128):
-        two_images = pooling._bands(x, (4, 2))
-    assert two_images == [(slice(0, 2), slice(0, 4), slice(0, 8)), (slice(2, 4), slice(0, 4), slice(8, 12))]
-    x = torch.zeros(1, 2, 20, 4)
-    with patch.object(pooling, "BAND", 64):
-        four_rows = pooling._bands(x, (10, 2))
-    rows = [slice(0, 4), slice(4, 8), slice(8, 10)]
-    packed = [slice(0, 4), slice(4, 8), slice(8, 10)]
-    assert four_rows == [(slice(0, 1), r, p) for r, p in zip(rows, packed, strict=True)]
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_dtype_and_layout(dtype, layout):
@@ -150,15 +107,6 @@ def test_relu_commutes_with_pooling(shape_and_seed):
     assert torch.equal(values, fused)
     assert torch.equal(codes, fused_codes)
     assert torch.equal(gradient, fused_gradient)
-
-
-@given(st.integers(1, 3), st.integers(1, 6), st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**31))
-@settings(deadline=None, max_examples=50)
-def test_unpack_undoes_pack(b, c, h, w, seed):
-    corners = torch.randint(0, 4, (b, c, h, w), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
-    codes = pack(corners)
-    assert codes.numel() == packed_bytes(b * c * h * w)
-    assert torch.equal(unpack(codes, corners.shape), corners)
 
 
 @pytest.mark.parametrize("size", [(4, 4), (5, 7), (1, 1), (1, 6)])
@@ -242,11 +190,6 @@ def test_under_autocast():
     x = torch.randn(1, 3, 8, 8)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(round_trip(x), torch_round_trip(x))
-
-
-@pytest.mark.parametrize(("size", "pooled"), [((45, 60), (23, 30)), ((1, 1), (1, 1)), ((2, 3), (1, 2))])
-def test_pooled_size_rounds_up(size, pooled):
-    assert pooled_size(size) == pooled
 
 
 def test_no_image_and_no_channel():
