@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from segnet_lab import create_model, paper
+from segnet_lab import create_model, load_dataset, paper, train
 from segnet_lab.data.base import Sample
 from segnet_lab.data.cards import load_card
 from segnet_lab.data.class_counts import ClassCounts
@@ -279,6 +279,29 @@ def test_dropout_rates():
     assert (SAMPLES_BASIC, SAMPLES_VGG16) == (8, 4)  # the batch sizes of the two test files
 
 
+def test_dropout_is_where_it_is_said():
+    model = create_model("bayesian_segnet", num_classes=2, width=0.05, seed=0)
+    reached = []
+    for place, dropout in model.dropout.items():
+        dropout.register_forward_hook(lambda *_, place=place: reached.append(place))
+    model(torch.rand(1, 3, 32, 32))
+    assert reached == ["pool3", "pool4", "pool5", "decoder5", "decoder4", "decoder3"]
+
+
+@pytest.mark.parametrize("name", ["segnet_basic_encoder_addition", "fcn_basic_no_dim_reduction"])
+def test_the_map_that_entered_the_stage_is_added_to_what_the_decoder_made(name):
+    # Section 3.1 "added element-wise to the corresponding encoder feature maps": the authors take pool3, pool2, pool1
+    model = create_model(name, width=0.1, seed=0).eval()
+    for parameter in model.decoders["3"].parameters():
+        nn.init.zeros_(parameter)  # filters, or the deconvolution, that make nothing
+    seen = {}
+    model.stages[1].register_forward_hook(lambda module, inputs, output: seen.update(pool2=output[0]))
+    model.decoders["3"].register_forward_hook(lambda module, inputs, output: seen.update(decoder3=output))
+    with torch.no_grad():
+        model(torch.rand(1, 3, 32, 32))
+    torch.testing.assert_close(seen["decoder3"], seen["pool2"])
+
+
 @pytest.mark.parametrize(
     ("name", "printed", "weights"),
     [  # Table 1's "Params (M)", and what was worked out by hand for K = 11 without biases of convolutions
@@ -407,6 +430,18 @@ def test_statistics_are_gathered_without_dropout():
         dropout.register_forward_hook(lambda module, *_: seen.append(module.training))
     refresh_batch_norm(model, [Sample(torch.rand(3, 16, 16), torch.zeros(16, 16, dtype=torch.int64))], batch_size=1)
     assert seen == len(seen) * [False] != []
+
+
+def test_statistics_are_gathered_before_every_evaluation(tmp_path):
+    # Section 4.1 "for each evaluation": the weights that are kept come with the statistics of the whole training set
+    data = load_dataset("roadscenes", images=4, size=(24, 32))
+    model = create_model("segnet_basic", width=0.1, seed=0)
+    train(model, data, Recipe(epochs=1, batch_size=2, learning_rate=0.01), tmp_path, validation=None)
+    kept = {name: value.clone() for name, value in model.state_dict().items() if "running" in name}
+    refresh_batch_norm(model, data, batch_size=2)
+    for name, value in model.state_dict().items():
+        if name in kept:
+            torch.testing.assert_close(kept[name], value)
 
 
 # --------------------------------------------------------------------------------------------------
