@@ -195,6 +195,7 @@ class OptimizedNetwork(nn.Module):
         return image.to(wide, memory_format=torch.channels_last)
 
     def extra_repr(self) -> str:
+        """What `print` shows in the brackets."""
         return f"dtype={self.dtype}, low_memory={self.low_memory}"
 
 

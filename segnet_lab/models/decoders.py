@@ -17,7 +17,7 @@ own, see `segnet_lab.register_model`.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -111,12 +111,17 @@ class Decoder(nn.Module, ABC):
     Raises
     ------
     ValueError
-        When the class is made: something of it is not said, or cannot be.
+        Its class does not say all of itself, or says what cannot be; `convs` holds something else.
     """
 
     label: str
     remembers: Remembers
     low_memory: LowMemory
+
+    def __new__(cls, *_: object, **__: object) -> Self:
+        """A decoder of a class that leaves nothing to guess."""
+        check_declarations(cls)
+        return super().__new__(cls)
 
     def __init__(self, ports: Ports, convs: nn.Sequential | None = None) -> None:
         super().__init__()
@@ -127,10 +132,6 @@ class Decoder(nn.Module, ABC):
             if not isinstance(layer, ConvBN):
                 raise InvalidInput(f"{type(self).__name__}.convs holds a {type(layer).__name__}: make it of ConvBN")
             self.outputs = layer.conv.out_channels
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        check_declarations(cls)
 
     @abstractmethod
     def upsample(self, x: Tensor, memory: Memory) -> Tensor:

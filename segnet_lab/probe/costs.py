@@ -14,22 +14,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
+import cloudpickle
 import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import segnet_lab
-from segnet_lab._support.devices import autocast, compute_dtype
+from segnet_lab._support.devices import autocast, compute_dtype, device_of
 from segnet_lab._support.errors import InvalidInput, NotPossible
 from segnet_lab._support.settings import PYTHONPATH, environment
-from segnet_lab.models import EncoderDecoder, create_model
+from segnet_lab.models import EncoderDecoder
+from segnet_lab.models.build import build, find_network
+from segnet_lab.models.network import Config
+from segnet_lab.models.recompute import save_less
+from segnet_lab.models.twin import meta_twin
+from segnet_lab.models.variants import Network
 from segnet_lab.models.wrapped import unwrap
 
 MB = 1e6  # bytes, as the paper counts: 29.4 million weights are its 117 MB
+Shape = tuple[int, int, int, int]  # (B, 3, H, W) of the images
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,8 @@ def costs(
     Costs
         A frozen dataclass; times in milliseconds, memory in MB of 10^6 bytes. Memory is the peak beside the weights:
         of what torch allocates on an accelerator; on a CPU of the resident set of a fresh process, above what it
-        held after building and a pass to warm up. Training memory is that of an SGD step with momentum.
+        held after building and a pass to warm up. Training memory is that of a step as `train` takes it, by SGD with
+        momentum.
         It is nan on Windows, where Python cannot ask for it, and on an accelerator that does not count (MPS).
 
     Raises
@@ -99,13 +108,14 @@ def costs(
 
     Examples
     --------
+    >>> from segnet_lab import create_model
     >>> c = costs(create_model("segnet_basic"), 360, 480, measure=False)
     >>> c.parameters, c.multiply_adds
     (1416075, 59188838400)
     >>> c.remembered_mb, c.remembered_mb_float32, c.remembered_mb_int64
     (0.91824, 14.69184, 29.38368)
     """
-    return _costs([model], height, width, batch, repeats, precision, measure)[0]
+    return _costs([model], _Asked((batch, 3, height, width), repeats, precision, measure))[0]
 
 
 def compare_costs(
@@ -132,6 +142,7 @@ def compare_costs(
 
     Examples
     --------
+    >>> from segnet_lab import create_model
     >>> models = [create_model(name) for name in ("segnet_basic", "fcn_basic")]
     >>> compare_costs(models, 360, 480, measure=False)[["parameters", "remembered_mb"]]
                   parameters  remembered_mb
@@ -139,90 +150,94 @@ def compare_costs(
     segnet_basic     1416075        0.91824
     fcn_basic         645868        2.49480
     """
-    table = pd.DataFrame(map(asdict, _costs(models, height, width, batch, repeats, precision, measure)))
-    return table.set_index("network")
-
-
-def _costs(models, height, width, batch, repeats, precision, measure) -> list[Costs]:
-    for name, value in {"height": height, "width": width, "batch": batch, "repeats": repeats}.items():
-        if value < 1:
-            raise InvalidInput(f"{name}={value}: it has to be at least 1")
     if isinstance(models, str | os.PathLike | nn.Module | Mapping):
         raise InvalidInput(f"models={models!r:.60}: give a list of networks, such as [create_model('segnet_basic')]")
-    models = [unwrap(model, required=True) for model in models]
     if not models:
         raise InvalidInput("no models to compare: give a list of at least one")
-    shape = (batch, 3, height, width)
-    counted = [_count(model, shape, precision) for model in models]
-    if not measure:
-        return [Costs(**c) for c in counted]
+    compared = _costs(models, _Asked((batch, 3, height, width), repeats, precision, measure))
+    return pd.DataFrame(map(asdict, compared)).set_index("network")
+
+
+class _Asked(NamedTuple):
+    """What `costs` and `compare_costs` are asked for of each network."""
+
+    shape: Shape
+    repeats: int
+    precision: str
+    measure: bool
+
+
+def _costs(models: Sequence[nn.Module], asked: _Asked) -> list[Costs]:
+    batch, _, height, width = asked.shape
+    for name, value in {"height": height, "width": width, "batch": batch, "repeats": asked.repeats}.items():
+        if value < 1:
+            raise InvalidInput(f"{name}={value}: it has to be at least 1")
+    networks = [unwrap(model, required=True) for model in models]
+    counted = [_count(network, asked.shape, asked.precision) for network in networks]
+    if not asked.measure:
+        return counted
     with torch.random.fork_rng():  # noise for images, dropout
-        times = _times(models, shape, repeats, precision)
-        memory = [peak_memory(model, shape, precision) for model in models]
-    return [Costs(**c, **t, **m) for c, t, m in zip(counted, times, memory, strict=True)]
+        times = _times(networks, asked)
+        memory = [peak_memory(network, asked.shape, asked.precision) for network in networks]
+    return [replace(c, **t, **m) for c, t, m in zip(counted, times, memory, strict=True)]
 
 
 # ---------------------------------------------------------------------------------------------- counting
 
 
-def _count(model: EncoderDecoder, shape: tuple[int, int, int, int], precision: str) -> dict:
+def _count(model: EncoderDecoder, shape: Shape, precision: str) -> Costs:
     batch, _, height, width = shape
-    kept = model.memory(height, width)
-    device = next(model.parameters()).device
-    return {
-        "network": model.config.name,
-        "batch": batch,
-        "height": height,
-        "width": width,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "multiply_adds": multiply_adds(model, shape),
-        "remembered_mb": batch * sum(r.bytes for r in kept) / MB,
-        "remembered_mb_float32": batch * sum(r.bytes_float32 for r in kept) / MB,
-        "remembered_mb_int64": batch * sum(r.bytes_int64 for r in kept) / MB,
-        "model_size_mb": sum(t.nbytes for t in model.state_dict().values()) / MB,
-        "device": str(device),
-        "precision": str(compute_dtype(device, precision)).removeprefix("torch."),
-    }
+    kept, device = model.memory(height, width), device_of(model)
+    return Costs(
+        network=model.config.name,
+        batch=batch,
+        height=height,
+        width=width,
+        parameters=sum(p.numel() for p in model.parameters()),
+        multiply_adds=multiply_adds(model, shape),
+        remembered_mb=batch * sum(r.bytes for r in kept) / MB,
+        remembered_mb_float32=batch * sum(r.bytes_float32 for r in kept) / MB,
+        remembered_mb_int64=batch * sum(r.bytes_int64 for r in kept) / MB,
+        model_size_mb=sum(t.nbytes for t in model.state_dict().values()) / MB,
+        device=str(device),
+        precision=str(compute_dtype(device, precision)).removeprefix("torch."),
+    )
 
 
-def multiply_adds(model: EncoderDecoder, shape: tuple[int, int, int, int]) -> int:
+def multiply_adds(model: EncoderDecoder, shape: Shape) -> int:
     """Multiply-adds of the convolutions in one forward pass, counted by torch on tensors without data.
 
+    >>> from segnet_lab import create_model
     >>> multiply_adds(create_model("bilinear_interpolation"), (1, 3, 1, 1))  # 4 x conv 7x7, then the classifier
     612224
     """
-    with torch.device("meta"):
-        twin, image = create_model(**asdict(model.config)).eval(), torch.empty(shape)
+    twin = meta_twin(model).eval()
     with FlopCounterMode(display=False) as counter:
-        twin(image)
+        twin(torch.empty(shape, device="meta"))
     return counter.get_total_flops() // 2  # a multiplication and an addition
 
 
 # ---------------------------------------------------------------------------------------------- time
 
 
-def _times(models: Sequence[EncoderDecoder], shape, repeats: int, precision: str) -> list[dict]:
-    """Median of the repeats; each repeat goes once through all models."""
-    runs = [_Passes(copy.deepcopy(model), shape, precision) for model in models]
-    forward, backward = [[] for _ in runs], [[] for _ in runs]
-    for repeat in range(2 + repeats):
-        for run, f, b in zip(runs, forward, backward, strict=True):
-            times = run.time(run.infer), run.time_backward()
-            if repeat >= 2:  # before that, caches fill and kernels are chosen
-                f.append(times[0])
-                b.append(times[1])
-    return [
-        {"forward_ms": 1e3 * statistics.median(f), "backward_ms": 1e3 * statistics.median(b)}
-        for f, b in zip(forward, backward, strict=True)
-    ]
+def _times(models: Sequence[EncoderDecoder], asked: _Asked) -> list[dict[str, float]]:
+    """forward_ms and backward_ms of each model, medians of the repeats; a repeat goes once through all models."""
+    runs = [_Passes(copy.deepcopy(model), asked.shape, asked.precision) for model in models]
+    rounds = [[(run.time(run.infer), run.time_backward()) for run in runs] for _ in range(2 + asked.repeats)]
+    medians = []
+    for of_one in zip(*rounds[2:], strict=True):  # in the first two, caches fill and kernels are chosen
+        forward, backward = (1e3 * statistics.median(seconds) for seconds in zip(*of_one, strict=True))
+        medians.append({"forward_ms": forward, "backward_ms": backward})
+    return medians
 
 
 class _Passes:
     """Forward and backward passes of one model over one batch of noise."""
 
-    def __init__(self, model: EncoderDecoder, shape: tuple[int, int, int, int], precision: str):
-        self.model = model.to(memory_format=torch.channels_last)  # as training and prediction have it
-        self.device = next(model.parameters()).device
+    def __init__(self, model: EncoderDecoder, shape: Shape, precision: str) -> None:
+        self.model = model
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch knows it; as in training
+        self.device = device_of(model)
         self.dtype = compute_dtype(self.device, precision)
         self.images = torch.rand(shape, device=self.device).contiguous(memory_format=torch.channels_last)
 
@@ -233,8 +248,9 @@ class _Passes:
 
     def loss(self) -> Tensor:
         self.model.train()
-        with autocast(self.device, self.dtype):
-            return self.model(self.images).float().square().mean()
+        with autocast(self.device, self.dtype), save_less(self.model):  # as training does
+            logits: Tensor = self.model(self.images)
+            return logits.float().square().mean()
 
     def time_backward(self) -> float:
         loss = self.loss()
@@ -242,7 +258,7 @@ class _Passes:
         self.model.zero_grad(set_to_none=True)
         return seconds
 
-    def time(self, function: Callable[[], None]) -> float:
+    def time(self, function: Callable[[], object]) -> float:
         self._wait()
         start = time.perf_counter()
         function()
@@ -257,7 +273,7 @@ class _Passes:
 # ---------------------------------------------------------------------------------------------- memory
 
 
-def peak_memory(model: EncoderDecoder, shape: tuple[int, int, int, int], precision: str) -> dict:
+def peak_memory(model: EncoderDecoder, shape: Shape, precision: str) -> dict[str, float]:
     """Peak memory of an inference pass and of a training step, beside the weights; on a CPU in a fresh process.
 
     Parameters
@@ -278,17 +294,12 @@ def peak_memory(model: EncoderDecoder, shape: tuple[int, int, int, int], precisi
     RuntimeError
         The process ended with an error; the message says which.
     """
-    device = next(model.parameters()).device
+    device = device_of(model)
     if device.type != "cpu":
         return _peaks(copy.deepcopy(model), shape, precision, _Allocated(device))
-    request = {
-        "config": asdict(model.config),
-        "checkpointing": model.checkpointing,
-        "shape": shape,
-        "precision": precision,
-        "threads": torch.get_num_threads(),
-    }
-    paths = [str(Path(segnet_lab.__file__).parent.parent), PYTHONPATH.get()]
+    row = find_network(model.config.name)
+    task = _Task(model.config, row, model.checkpointing, shape, precision, torch.get_num_threads())
+    paths = [str(Path(segnet_lab.__file__).parent.parent), *sys.path, PYTHONPATH.get()]
     surroundings = environment(
         {
             PYTHONPATH.name: os.pathsep.join(filter(None, paths)),
@@ -296,10 +307,11 @@ def peak_memory(model: EncoderDecoder, shape: tuple[int, int, int, int], precisi
             "MALLOC_TRIM_THRESHOLD_": "65536",
         }
     )
-    command = [sys.executable, "-m", "segnet_lab.probe.costs", json.dumps(request)]
-    done = subprocess.run(command, env=surroundings, capture_output=True, text=True)
+    command = [sys.executable, "-c", f"from {__name__} import measure_in_fresh_process as go; go()"]
+    done = subprocess.run(command, input=cloudpickle.dumps(task), env=surroundings, capture_output=True)  # noqa: S603
     if done.returncode:
-        reason = done.stderr.strip().rpartition("\n")[2] or f"the process ended with code {done.returncode}"
+        last_line = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        reason = last_line or f"the process ended with code {done.returncode}"
         raise NotPossible(
             f"could not measure the memory of {model.config.name} for a batch of {shape[0]} images of "
             f"{shape[2]}x{shape[3]} ({reason}): if memory is short, take a smaller batch or image, or measure=False"
@@ -307,16 +319,27 @@ def peak_memory(model: EncoderDecoder, shape: tuple[int, int, int, int], precisi
     return json.loads(done.stdout)
 
 
-def _main(request: str) -> None:
-    """In the fresh process: measure one network and print its peaks."""
-    asked = json.loads(request)
-    torch.set_num_threads(asked["threads"])
-    model = create_model(**asked["config"])
-    model.checkpointing = asked["checkpointing"]
-    print(json.dumps(_peaks(model, asked["shape"], asked["precision"], _Resident())))
+class _Task(NamedTuple):
+    """What the fresh process builds and measures. It gets the row, since it does not know registered networks."""
+
+    config: Config
+    row: Network
+    checkpointing: bool
+    shape: Shape
+    precision: str
+    threads: int
 
 
-def _peaks(model: EncoderDecoder, shape, precision: str, meter: "_Allocated | _Resident") -> dict:
+def measure_in_fresh_process() -> None:
+    """Read a task from stdin, print its peaks as JSON."""
+    task: _Task = cloudpickle.load(sys.stdin.buffer)
+    torch.set_num_threads(task.threads)
+    model = build(task.config, task.row)
+    model.checkpointing = task.checkpointing
+    print(json.dumps(_peaks(model, task.shape, task.precision, _Resident())))
+
+
+def _peaks(model: EncoderDecoder, shape: Shape, precision: str, meter: "_Allocated | _Resident") -> dict[str, float]:
     warm = _Passes(model, shape if meter.resets else (1, 3, 64, 64), precision)
     warm.infer()  # libraries set themselves up, kernels are chosen or compiled
     warm.loss().backward()
@@ -338,7 +361,7 @@ class _Allocated:
 
     resets = True
 
-    def __init__(self, device: torch.device):
+    def __init__(self, device: torch.device) -> None:
         self.device, self.module = device, torch.get_device_module(device)
         self.counts = hasattr(self.module, "max_memory_allocated")  # CUDA, ROCm, XPU; not MPS
 
@@ -370,14 +393,11 @@ def _resident_bytes() -> tuple[float, float]:
     if platform.system() == "Linux":  # not getrusage: its maximum begins with that of the process that started this
         lines = Path("/proc/self/status").read_text().splitlines()
         sizes = dict(line.split(":", 1) for line in lines)
-        return tuple(1024 * float(sizes[key].split()[0]) for key in ("VmRSS", "VmHWM"))
+        now, peak = (1024 * float(sizes[key].split()[0]) for key in ("VmRSS", "VmHWM"))
+        return now, peak
     try:
         import resource
     except ModuleNotFoundError:
         return math.nan, math.nan
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
     return peak, peak
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1])
