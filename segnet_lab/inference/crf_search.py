@@ -1,19 +1,21 @@
 """The settings of a fully connected CRF, chosen on validation images."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab._support.progress import bar
 from segnet_lab.inference.dense_crf import DenseCRF, _check_image, _check_probabilities, _kernels, _mean_field
 
 SCORES = ("G", "C", "mIoU", "BF")
-
 
 # The first round of DeepLab's own search (Chen et al., ICLR 2015); the step of the weight is ours
 DEEPLAB_GRID = {
@@ -26,7 +28,7 @@ DEEPLAB_GRID = {
 
 
 def grid_search(
-    samples: Iterable[tuple],
+    samples: Iterable[tuple[ArrayLike | Tensor, ArrayLike | Tensor, ArrayLike | Tensor]],
     grid: Mapping[str, Sequence[float]],
     *,
     num_classes: int,
@@ -50,7 +52,7 @@ def grid_search(
     Returns
     -------
     table : DataFrame
-        One row a combination: the fields of `DenseCRF` and G, C, mIoU, BF (fractions of 1). The model's own scores,
+        One row per combination: the fields of `DenseCRF` and G, C, mIoU, BF (fractions of 1). The model's own scores,
         without the CRF, are the row with iterations = 0; it is always there.
 
     Raises
@@ -103,6 +105,9 @@ def _candidates(grid: Mapping[str, Sequence[float]]) -> list[DenseCRF]:
     for name in grid:
         if name not in names:
             raise InvalidInput(unknown("setting of DenseCRF", name, names))
-    found = [DenseCRF(**dict(zip(grid, values, strict=True))) for values in itertools.product(*grid.values())]
+    combinations: Iterator[dict[str, Any]] = (
+        dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
+    )
+    found = [replace(DenseCRF(), **settings) for settings in combinations]
     unique = dict.fromkeys([*found, DenseCRF(iterations=0)])
     return sorted(unique, key=lambda c: (c.appearance_position_std, c.appearance_colour_std))

@@ -1,7 +1,7 @@
 """What a network does not know: Monte-Carlo dropout, as in Bayesian SegNet (Section 5, references [68] and [69]).
 
-Dropout stays on at test time, so that every pass is a network drawn from many. Where their answers differ, the
-networks do not know; where each of them wavers alike, the image does not say.
+Dropout stays on at test time, so that every forward pass is one network drawn from many. Where their answers differ,
+the networks do not know; where each of them is as unsure as the others, the image does not say.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,10 +11,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from segnet_lab._support.devices import autocast, compute_dtype
+from segnet_lab._support.devices import autocast, compute_dtype, device_of
 from segnet_lab._support.errors import InvalidInput
 from segnet_lab._support.modes import evaluating
-from segnet_lab.data.images import read_image
+from segnet_lab.data.images import ImageSource, read_image
+from segnet_lab.models import EncoderDecoder
+from segnet_lab.models.guests import check_logits, network_name
 from segnet_lab.models.imagenet import has_vgg16_encoder
 from segnet_lab.models.variants import NETWORKS
 from segnet_lab.models.wrapped import unwrap
@@ -33,19 +35,19 @@ class Uncertainty(NamedTuple):
 
 
 def predict_with_uncertainty(
-    model: nn.Module, image, samples: int | None = None, seed: int = 0, *, precision: str = "auto"
+    model: nn.Module, image: ImageSource, samples: int | None = None, seed: int = 0, *, precision: str = "auto"
 ) -> Uncertainty:
-    """Label an image by the mean of many passes with dropout, and say where they disagree.
+    """Label an image by the mean of many forward passes with dropout, and say where they disagree.
 
     Parameters
     ----------
     model : Module
-        A network with dropout: `bayesian_segnet_basic`, `bayesian_segnet`, or any made with `dropout=0.5`. Its mode
-        is put back afterwards.
+        A network with dropout: `bayesian_segnet_basic`, `bayesian_segnet`, one made with `dropout=0.5`, or any module
+        of yours that holds an `nn.Dropout`. Its mode is put back afterwards.
     image : path, PIL image, array or Tensor
         As `predict` takes it; any H, W >= 1.
     samples : int, optional
-        Passes, at least 1. The default is the authors': 4 for networks with a VGG16 encoder, 8 for the others.
+        Forward passes, at least 1. The default is the authors': 4 for networks with a VGG16 encoder, 8 for the others.
     seed : int
         Of the dropout. The same seed gives the same samples; torch's generator is left as it was.
     precision : str
@@ -79,7 +81,8 @@ def predict_with_uncertainty(
     >>> predict_with_uncertainty(create_model("segnet_basic"), torch.rand(3, 24, 32))
     Traceback (most recent call last):
     ...
-    ValueError: no dropout is on in segnet_basic, so all samples would be equal: take bayesian_segnet_basic or ...
+    segnet_lab...InvalidInput: no dropout is on in segnet_basic, so all samples would be equal: take
+    bayesian_segnet_basic or ...
     """
     return summarise(draw_samples(model, image, samples, seed, precision=precision))
 
@@ -92,18 +95,25 @@ def summarise(samples: Iterable[Tensor]) -> Uncertainty:
     samples : iterable of Tensor, (K, H, W) float64
         Softmax of each, at least one; from `draw_samples`.
 
+    Raises
+    ------
+    ValueError
+        No sample.
+
     Examples
     --------
     >>> u = summarise([torch.tensor([[[1.0]], [[0.0]]]), torch.tensor([[[0.0]], [[1.0]]])])
     >>> u.variance.item(), round(u.entropy.item(), 4) == round(u.mutual_information.item(), 4) == 0.6931
     (0.25, True)
     """
-    mean = squares = expected_entropy = torch.zeros(())
+    n, mean, squares, expected_entropy = 0, *torch.zeros(3)
     for n, p in enumerate(samples, 1):
         step = p - mean
         mean = mean + step / n
         squares = squares + step * (p - mean)  # Welford: never below 0, and 0 after the first
         expected_entropy = expected_entropy + (_entropy(p) - expected_entropy) / n
+    if not n:
+        raise InvalidInput("there is no sample to summarise: give at least one softmax (K, H, W)")
     entropy = _entropy(mean)
     return Uncertainty(
         label=mean.argmax(0),
@@ -115,7 +125,7 @@ def summarise(samples: Iterable[Tensor]) -> Uncertainty:
 
 
 def sample_labels(
-    model: nn.Module, image, samples: int | None = None, seed: int = 0, *, precision: str = "auto"
+    model: nn.Module, image: ImageSource, samples: int | None = None, seed: int = 0, *, precision: str = "auto"
 ) -> Tensor:
     """The label map of each sample, (N, H, W) int64: the same samples that `predict_with_uncertainty` averages.
 
@@ -127,21 +137,22 @@ def sample_labels(
 
 
 def draw_samples(
-    model: nn.Module, image, samples: int | None = None, seed: int = 0, *, precision: str = "auto"
+    model: nn.Module, image: ImageSource, samples: int | None = None, seed: int = 0, *, precision: str = "auto"
 ) -> Iterator[Tensor]:
     """Softmax of one pass with dropout after another, (K, H, W) float64 on the CPU; see `predict_with_uncertainty`."""
     model = unwrap(model)
     samples = _default_samples(model) if samples is None else samples
     if samples < 1:
-        raise InvalidInput(f"samples={samples}: at least one pass is needed")
-    device = next(model.parameters()).device
+        raise InvalidInput(f"samples={samples}: give at least 1")
+    device = device_of(model)
     batch = read_image(image)[None].to(device, memory_format=torch.channels_last)
     with _dropout_on(model), torch.random.fork_rng():
         torch.manual_seed(seed)
         for _ in range(samples):
             with torch.inference_mode(), autocast(device, compute_dtype(device, precision)):
-                logits = model(batch)[0]
-            yield logits.cpu().double().softmax(0)
+                logits = model(batch)
+            check_logits(logits, batch, None, model)
+            yield logits[0].cpu().double().softmax(0)
 
 
 @contextmanager
@@ -149,10 +160,9 @@ def _dropout_on(model: nn.Module) -> Iterator[None]:
     """Dropout as in training, all else (the statistics of batch normalisation) as in evaluation."""
     dropouts = [m for m in model.modules() if isinstance(m, nn.Dropout | nn.Dropout2d) and m.p > 0]
     if not dropouts:
-        name = model.config.name if hasattr(model, "config") else type(model).__name__
         bayesian = [known for known, row in NETWORKS.items() if row.dropout > 0]
         raise InvalidInput(
-            f"no dropout is on in {name}, so all samples would be equal: take {' or '.join(bayesian)}, "
+            f"no dropout is on in {network_name(model)}, so all samples would be equal: take {' or '.join(bayesian)}, "
             f"or create the network with dropout=0.5"
         )
     with evaluating(model):
@@ -162,8 +172,8 @@ def _dropout_on(model: nn.Module) -> Iterator[None]:
 
 
 def _default_samples(model: nn.Module) -> int:
-    row = NETWORKS.get(model.config.name) if hasattr(model, "config") else None
-    return SAMPLES_VGG16 if row and has_vgg16_encoder(row) else SAMPLES_BASIC
+    vgg16 = isinstance(model, EncoderDecoder) and has_vgg16_encoder(NETWORKS[model.config.name])
+    return SAMPLES_VGG16 if vgg16 else SAMPLES_BASIC
 
 
 def _entropy(p: Tensor) -> Tensor:

@@ -49,11 +49,11 @@ class Permutohedral:
         # integer; a step on the lattice is then a fixed difference of keys.
         low = origin[:, :d].min(axis=0) - 2 * (d + 1)
         span = origin[:, :d].max(axis=0) - low + 2 * (d + 1)
-        radix = [1, *itertools.accumulate(map(int, span), lambda a, b: a * b)]
-        if radix.pop() >= 2**63:
+        *places, keys_in_all = [1, *itertools.accumulate(map(int, span), lambda a, b: a * b)]
+        if keys_in_all >= 2**63:
             reach = np.ptp(features, axis=0).max()
             raise InvalidInput(f"features reach over {reach:.0f} standard deviations: take larger standard deviations")
-        radix = np.array(radix, np.int64)
+        radix = np.array(places, np.int64)
         keys = np.empty((n, d + 1), np.int64)
         for k in range(d + 1):  # corner k of the simplex: +k, and a whole D + 1 less along the last k axes by rank
             keys[:, k] = (origin[:, :d] - low + k) @ radix - (d + 1) * ((rank[:, :d] > d - k) @ radix)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,15 +13,19 @@ from torch import Tensor, nn
 from segnet_lab._support.devices import device_of
 from segnet_lab._support.errors import InvalidInput
 from segnet_lab.data.base import resize_image
-from segnet_lab.data.images import read_image, read_rgb
+from segnet_lab.data.images import ImageSource, read_image, read_rgb
 from segnet_lab.inference.fast import fast_form
+from segnet_lab.inference.labeller import Labeller
 from segnet_lab.inference.tiles import LARGE, by_tiles, reach
 from segnet_lab.models.wrapped import unwrap
 
 BAND = 2**20  # logits that are enlarged at a time
 
+Size = str | tuple[int, int]  # "run", "own" or (H, W)
+Compute = Callable[[Labeller, Tensor], Tensor]  # (1, 3, h, w) -> labels (1, h, w) or logits (1, K, h, w)
 
-def predict(model: nn.Module, image, *, size: str | tuple[int, int] = "run", precision: str = "auto") -> Tensor:
+
+def predict(model: nn.Module, image: ImageSource, *, size: Size = "run", precision: str = "auto") -> Tensor:
     """Label every pixel of an image.
 
     A network knows things by their size in pixels, so it looks at the image at the size of the images it was trained
@@ -29,8 +34,9 @@ def predict(model: nn.Module, image, *, size: str | tuple[int, int] = "run", pre
     Parameters
     ----------
     model : Module
-        From `create_model`, `load_run` or `train`, or any that gives logits; its mode is put back afterwards. Its
-        optimized form is made for every call; for many images, or little memory, give one that `optimize` made.
+        From `create_model`, `load_run` or `train`, or any from images (B, 3, H, W) of 0..1 to logits (B, K, H, W); its
+        mode is put back afterwards. The optimized form of a network of this kit is made anew in each call: for many
+        images, or little memory, give one that `optimize` made.
     image : path, PIL image, array or Tensor
         Any picture that `data.images.read_image` takes: grey, RGBA, 16 bit, any H, W >= 1.
     size : "run", "own" or (H, W)
@@ -48,7 +54,7 @@ def predict(model: nn.Module, image, *, size: str | tuple[int, int] = "run", pre
     Raises
     ------
     FileNotFoundError, ValueError
-        No such file, or no picture; another size.
+        No such file, or no picture; another size; a module whose output is no score for each pixel of its input.
 
     Notes
     -----
@@ -64,12 +70,12 @@ def predict(model: nn.Module, image, *, size: str | tuple[int, int] = "run", pre
     return _look(model, image, size, precision, lambda network, x: network.labels(x), enlarge_labels)
 
 
-def predict_logits(model: nn.Module, image, *, size: str | tuple[int, int] = "run", precision: str = "auto") -> Tensor:
+def predict_logits(model: nn.Module, image: ImageSource, *, size: Size = "run", precision: str = "auto") -> Tensor:
     """As `predict`, before the argmax: (K, H, W) float32 on the CPU; softmax over K gives probabilities."""
     return _look(model, image, size, precision, lambda network, x: network(x).float(), _enlarge)
 
 
-def input_size(model: nn.Module, image: tuple[int, int], size: str | tuple[int, int] = "run") -> tuple[int, int]:
+def input_size(model: nn.Module, image: tuple[int, int], size: Size = "run") -> tuple[int, int]:
     """At what size a network looks at an image of (H, W) pixels; see `predict` for `size`.
 
     Examples
@@ -124,10 +130,17 @@ def enlarge_labels(logits: Tensor, size: tuple[int, int]) -> Tensor:
     return labels
 
 
-def _look(model: nn.Module, image, size, precision: str, compute: Callable, enlarge: Callable) -> Tensor:
+def _look(
+    model: nn.Module,
+    image: ImageSource,
+    size: Size,
+    precision: str,
+    compute: Compute,
+    enlarge: Callable[[Tensor, tuple[int, int]], Tensor],
+) -> Tensor:
     """`compute` where the network looks at the image's own size; else enlarged logits."""
     model, pixels = unwrap(model), _bytes(image)
-    own = pixels.shape[:2]
+    own = pixels.shape[0], pixels.shape[1]
     looks_at = input_size(model, own, size)
     with fast_form(model, precision) as network:
         if looks_at == own:
@@ -137,7 +150,7 @@ def _look(model: nn.Module, image, size, precision: str, compute: Callable, enla
     return enlarge(logits, own)
 
 
-def _through(network, model: nn.Module, picture: Tensor, compute: Callable) -> Tensor:
+def _through(network: Labeller, model: nn.Module, picture: Tensor, compute: Compute) -> Tensor:
     """What a network makes of one picture (3, H, W), on the CPU; in tiles if it is large."""
     device = device_of(model)
 
@@ -153,7 +166,7 @@ def _enlarge(logits: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(logits[None], size=size, mode="bilinear", align_corners=False)[0]
 
 
-def _bytes(image) -> np.ndarray:
+def _bytes(image: ImageSource) -> npt.NDArray[np.uint8]:
     """A picture as data sets keep theirs, so that it is resized as theirs are: uint8 (H, W, 3)."""
     if isinstance(image, str | Path):
         return read_rgb(image)

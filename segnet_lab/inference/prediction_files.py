@@ -5,11 +5,12 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import nn
@@ -18,10 +19,11 @@ from segnet_lab._support.errors import InvalidInput
 from segnet_lab._support.files import atomic
 from segnet_lab.data.images import IMAGE_SUFFIXES, read_rgb
 from segnet_lab.data.listings import normal, walk
-from segnet_lab.inference.predict import predict
+from segnet_lab.inference.predict import Size, predict
 
 KINDS = ("label", "colour", "overlay")
 STAMP = "segnet_lab"  # the name of the text in our PNGs that says what they are
+About = Mapping[str, object]  # what such a PNG says of itself: plain values
 OF_THE_RUN = ("run", "run_at", "weights")  # in it: a run may be moved, or trained further, but not both at once
 
 
@@ -32,17 +34,19 @@ class Picture(NamedTuple):
     target: Path
 
     def output(self, kind: str) -> Path:
+        """The file of one of `KINDS`."""
         return self.target.with_name(f"{self.target.name}_{kind}.png")
 
     @property
     def outputs(self) -> list[Path]:
+        """All files that are made of it."""
         return [self.output(kind) for kind in KINDS]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.target}_{{{','.join(KINDS)}}}.png"  # as a shell takes it
 
 
-def find_pictures(given: Iterable[str | os.PathLike], out: str | os.PathLike) -> list[Picture]:
+def find_pictures(given: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str]) -> list[Picture]:
     """The pictures that are meant, each with a name of its own for what is made of it.
 
     Parameters
@@ -72,9 +76,10 @@ def find_pictures(given: Iterable[str | os.PathLike], out: str | os.PathLike) ->
     >>> [str(p.target.as_posix()) for p in find_pictures(["mon/a.png", "tue/a.png", "tue/a.jpg"], "out")]
     ['out/mon-a', 'out/tue-a.png', 'out/tue-a.jpg']
     """
-    out, files = Path(out).expanduser(), {}
-    for path in map(os.path.expanduser, given):
-        for file, root in _files(path, out):
+    out = Path(out).expanduser()
+    files: dict[str, tuple[Path, Path | None]] = {}
+    for place in given:
+        for file, root in _files(os.path.expanduser(place), out):
             if not (file.stem.endswith(KINDS) and made_of(file)):
                 files.setdefault(os.path.realpath(file), (file, root))
     if not files:
@@ -89,7 +94,7 @@ def find_pictures(given: Iterable[str | os.PathLike], out: str | os.PathLike) ->
     return pictures
 
 
-def in_the_way(pictures: Iterable[Picture], about: dict) -> list[Path]:
+def in_the_way(pictures: Iterable[Picture], about: About) -> list[Path]:
     """Outputs that are there already and are not what `write_prediction` made of the same picture with `about`.
 
     A run is the same where it lies at the same place, also trained further, or where its weights are, also moved.
@@ -102,12 +107,15 @@ def in_the_way(pictures: Iterable[Picture], about: dict) -> list[Path]:
     ]
 
 
-def write_prediction(model: nn.Module, picture: Picture, palette, *, size="run", about: dict | None = None) -> None:
+def write_prediction(
+    model: nn.Module, picture: Picture, palette: npt.ArrayLike, *, size: Size = "run", about: About | None = None
+) -> None:
     """Write what a network says of a picture file as three PNGs.
 
     Parameters
     ----------
     model : Module
+        As `predict` takes it. For many pictures give what `optimize` made: the network's fast form is then made once.
     picture : Picture
         Files are `<target>_label.png` (class indices, grey), `<target>_colour.png` (in the palette's colours) and
         `<target>_overlay.png` (half picture, half colours); folders are made. What is there is replaced.
@@ -121,8 +129,9 @@ def write_prediction(model: nn.Module, picture: Picture, palette, *, size="run",
     """
     pixels = read_rgb(picture.file)
     label = predict(model, picture.file, size=size).numpy()
-    label = label.astype(np.uint8 if len(palette) <= 256 else np.uint16)
-    colour = np.asarray(palette, np.uint8)[label]
+    colours = np.asarray(palette, np.uint8)
+    label = label.astype(np.uint8 if len(colours) <= 256 else np.uint16)
+    colour = colours[label]
     overlay = ((pixels.astype(np.uint16) + colour + 1) // 2).astype(np.uint8)
     about = {**(about or {}), **_origin(picture.file)}
     for kind, made in zip(KINDS, (label, colour, overlay), strict=True):
@@ -130,7 +139,7 @@ def write_prediction(model: nn.Module, picture: Picture, palette, *, size="run",
             Image.fromarray(made).save(draft, format="PNG", pnginfo=_stamp(about, made))
 
 
-def made_of(path: str | os.PathLike) -> dict | None:
+def made_of(path: str | os.PathLike[str]) -> dict[str, object] | None:
     """What a PNG that `write_prediction` wrote says of itself; None if it is none."""
     try:
         with Image.open(path) as image:
@@ -171,7 +180,7 @@ def _below(folder: Path, out: Path) -> list[Path]:
 def _names(files: Collection[tuple[Path, Path | None]]) -> list[Path]:
     """A name for each file, without suffix and relative to the output folder; no two alike on any file system."""
     names = [file.relative_to(root or file.parent).with_suffix("") for file, root in files]
-    folders = {}
+    folders: dict[str, set[str]] = {}
     for name, (file, _) in zip(names, files, strict=True):
         folders.setdefault(_key(name), set()).add(os.path.realpath(file.parent))
     if any(len(found) > 1 for found in folders.values()):
@@ -183,7 +192,7 @@ def _names(files: Collection[tuple[Path, Path | None]]) -> list[Path]:
         name if alike[_key(name)] == 1 else name.with_name(name.name + file.suffix)
         for name, (file, _) in zip(names, files, strict=True)
     ]
-    taken = {}
+    taken: dict[str, Path] = {}
     for name, (file, _) in zip(names, files, strict=True):
         if (other := taken.setdefault(_key(name), file)) is not file:
             raise InvalidInput(f"{other} and {file} would have the same names on some systems: rename one")
@@ -194,18 +203,18 @@ def _key(name: Path) -> str:
     return normal(name.as_posix()).casefold()
 
 
-def _origin(file: Path) -> dict:
+def _origin(file: Path) -> dict[str, str]:
     content = file.read_bytes() if file.is_file() else b""
     return {"image": file.name, "image_sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _stamp(about: dict, pixels: np.ndarray) -> PngInfo:
+def _stamp(about: About, pixels: np.ndarray) -> PngInfo:
     text = PngInfo()
     text.add_itxt(STAMP, json.dumps({**about, "pixels_sha256": _checksum(pixels)}, ensure_ascii=False))
     return text
 
 
-def _is_stamped(path: Path, about: dict) -> bool:
+def _is_stamped(path: Path, about: About) -> bool:
     """Whether a PNG says `about` of itself, and its pixels are those that were written: nobody has painted in it."""
     said, about = made_of(path) or {}, json.loads(json.dumps(about))
     same_run = any(said.get(name) == about.get(name) for name in ("run_at", "weights"))
@@ -218,7 +227,7 @@ def _is_stamped(path: Path, about: dict) -> bool:
         return False
 
 
-def _compared(about: dict) -> dict:
+def _compared(about: About) -> dict[str, object]:
     return {name: value for name, value in about.items() if name not in (*OF_THE_RUN, "pixels_sha256")}
 
 

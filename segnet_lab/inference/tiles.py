@@ -8,11 +8,13 @@
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from itertools import chain, product
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
+
+from segnet_lab.models import Config, create_model
+from segnet_lab.probe.receptive_fields import places, receptive_field
 
 LARGE = 2**21  # pixels, a little more than full HD: what a network takes whole
 SIDE = 1440  # of a tile with its margins, about as many pixels
@@ -30,26 +32,23 @@ ASSUMED = Reach(margin=256, stride=32)  # of a module that does not say it: enou
 
 
 def reach(model: nn.Module) -> Reach:
-    """How far a network looks: its receptive field, for a network of this kit; `ASSUMED` for any other.
+    """How far a network looks: the receptive field of a network of this kit, also an optimized one; else `ASSUMED`.
 
     >>> from segnet_lab import create_model
     >>> reach(create_model("segnet_basic", width=0.1))  # a field of 202 pixels: 101 and a window on each side
     Reach(margin=128, stride=16)
     """
-    from segnet_lab.models import create_model
-    from segnet_lab.probe.receptive_fields import places, receptive_field
-
-    if not hasattr(model, "config"):
+    config = getattr(model, "config", None)
+    if not isinstance(config, Config):
         return ASSUMED
-    with torch.device("meta"):
-        twin = create_model(**asdict(model.config))
+    twin = create_model(config.name, width=1 / 512, seed=0)  # how far it looks does not depend on its width
     fields = [receptive_field(twin, place) for place in places(twin)]
     stride = max(field.stride for field in fields)
     return Reach(margin=-(-(fields[-1].size // 2 + stride) // stride) * stride, stride=stride)
 
 
 def by_tiles(compute: Callable[[Tensor], Tensor], image: Tensor, reach: Reach, side: int = SIDE) -> Tensor:
-    """What `compute` makes of an image, tile by tile.
+    """Labels or logits of a large image, computed tile by tile.
 
     Parameters
     ----------
@@ -68,20 +67,22 @@ def by_tiles(compute: Callable[[Tensor], Tensor], image: Tensor, reach: Reach, s
         a map whose size its stride does not divide), about that.
     """
     height, width = image.shape[-2:]
-    result = None
-    for rows in _cuts(height, reach, side):
-        for columns in _cuts(width, reach, side):
-            made = compute(image[None, :, rows.seen, columns.seen])[0].cpu()
-            if result is None:
-                result = made.new_empty(*made.shape[:-2], height, width)
-            result[..., rows.kept, columns.kept] = made[..., rows.inside, columns.inside]
+    cuts = list(product(_cuts(height, reach, side), _cuts(width, reach, side)))
+    tiles = (
+        compute(image[None, :, rows.seen, columns.seen])[0, ..., rows.inside, columns.inside].cpu()
+        for rows, columns in cuts
+    )
+    first = next(tiles)
+    result = first.new_empty(*first.shape[:-2], height, width)
+    for (rows, columns), tile in zip(cuts, chain([first], tiles), strict=True):
+        result[..., rows.kept, columns.kept] = tile
     return result
 
 
 class _Cut(NamedTuple):
     seen: slice  # of the image
     kept: slice  # of the image
-    inside: slice  # of what is seen: what is kept
+    inside: slice  # of what is seen: the part that is kept
 
 
 def _cuts(length: int, reach: Reach, side: int) -> Iterator[_Cut]:

@@ -53,8 +53,10 @@ def describe_network(network: nn.Module, num_classes: int) -> ModelRecord:
     }
 
 
-def check_logits(logits: object, images: Tensor, num_classes: int, network: nn.Module) -> None:
+def check_logits(logits: object, images: Tensor, num_classes: int | None, network: nn.Module) -> None:
     """Refuse what is no score for each class of each pixel, (B, K, H, W) for images (B, 3, H, W).
+
+    With `num_classes=None` any number of classes will do.
 
     Examples
     --------
@@ -66,9 +68,10 @@ def check_logits(logits: object, images: Tensor, num_classes: int, network: nn.M
     segnet_lab...InvalidInput: Conv2d gives (1, 11, 4, 4) for images (1, 3, 8, 8) with 11 classes, not
     logits (1, 11, 8, 8): resize them to the images' size, as F.interpolate(logits, images.shape[-2:]) does
     """
-    batch, _, height, width = images.shape
-    wanted = (batch, num_classes, height, width)
     found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    classes = found[1] if num_classes is None and isinstance(found, tuple) and len(found) == 4 else num_classes
+    batch, _, height, width = images.shape
+    wanted = (batch, classes, height, width)
     if found == wanted:
         return
     if not isinstance(logits, Tensor):
@@ -77,7 +80,8 @@ def check_logits(logits: object, images: Tensor, num_classes: int, network: nn.M
         way = "resize them to the images' size, as F.interpolate(logits, images.shape[-2:]) does"
     else:
         way = "give a network with one channel per class"
+    of = "" if num_classes is None else f" with {num_classes} classes"
     raise InvalidInput(
-        f"{network_name(network)} gives {found} for images {tuple(images.shape)} with {num_classes} classes, not "
-        f"logits {wanted}: {way}"
+        f"{network_name(network)} gives {found} for images {tuple(images.shape)}{of}, not logits "
+        f"({batch}, {'K' if num_classes is None else num_classes}, {height}, {width}): {way}"
     )

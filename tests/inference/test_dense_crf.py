@@ -1,6 +1,7 @@
+"""The fully connected CRF, against loops, arithmetic and what must hold of any."""
+
 import itertools
 import math
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -8,31 +9,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segnet_lab.inference.crf_search import DEEPLAB_GRID, grid_search
 from segnet_lab.inference.dense_crf import EXACT_LIMIT, DenseCRF, WithDenseCRF, dense_crf
-from segnet_lab.inference.permutohedral import Permutohedral, _enclosing_simplex
 from segnet_lab.inference.predict import predict_logits
 from segnet_lab.metrics import SegmentationScores
 from segnet_lab.models import create_model
 from segnet_lab.training.evaluation import evaluate
 from tests.helpers import Squares
+from tests.inference.crf_samples import picture, softmax
 
 SMALL = DenseCRF(appearance_position_std=6, appearance_colour_std=20, smoothness_position_std=1.5)
-
-
-def softmax(seed, shape, sharpness=1.0):
-    logits = sharpness * torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    return logits.softmax(dim=0).numpy()
-
-
-def picture(seed, h, w):
-    """Coloured blobs and some noise, (3, h, w) uint8: near pixels are alike, as in a photograph."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:h, :w]
-    waves = [
-        128 + 90 * np.sin(y / rng.uniform(2, 9) + rng.uniform(0, 6)) * np.cos(x / rng.uniform(2, 9)) for _ in range(3)
-    ]
-    return (np.stack(waves) + rng.normal(0, 4, (3, h, w))).clip(0, 255).astype(np.uint8)
 
 
 # ---- mean field, against loops and against arithmetic
@@ -96,47 +81,6 @@ def test_smoothness_of_two_pixels_by_hand(filtering):
 # ---- the lattice, against the exact filter
 
 
-@given(st.integers(1, 6), st.integers(0, 10**6), st.floats(0.01, 300))
-@settings(max_examples=60, deadline=None)
-def test_weighted_corners_of_the_simplex_give_the_point_back(d, seed, spread):
-    points = spread * np.random.default_rng(seed).normal(size=(20, d))
-    origin, rank, weights = _enclosing_simplex(points)
-    assert (weights > -1e-9).all()
-    np.testing.assert_allclose(weights.sum(axis=1), 1)
-    corners = np.stack([origin + k - (d + 1) * (rank > d - k) for k in range(d + 1)], axis=1)  # (N, D+1, D+1)
-    assert (corners.sum(axis=-1) == 0).all()
-    lifted = (weights[..., None] * corners).sum(axis=1)
-    # the lift is a similarity: distances grow by (D + 1) sqrt(2/3)
-    far, near = np.linalg.norm(lifted - lifted[0], axis=1), np.linalg.norm(points - points[0], axis=1)
-    np.testing.assert_allclose(far, near * (d + 1) * math.sqrt(2 / 3), rtol=1e-9, atol=1e-9 * spread)
-
-
-@pytest.mark.parametrize(
-    ("position_std", "colour_std", "error"),
-    [
-        (8, 15, 0.1),
-        (16, 30, 0.06),
-        (4, 8, 0.2),
-    ],  # the last: so few points a standard deviation that corners are missing
-)
-def test_lattice_filter_is_near_the_exact_one(position_std, colour_std, error):
-    h, w = 40, 48
-    y, x = np.mgrid[:h, :w]
-    image = np.moveaxis(picture(1, h, w), 0, -1) / colour_std
-    f = np.concatenate([np.stack([y, x], -1) / position_std, image], axis=-1).reshape(-1, 5)
-    values = softmax(2, (7, h * w), sharpness=2).T
-    kernel = np.exp(-0.5 * ((f[:, None] - f[None]) ** 2).sum(-1))
-    lattice = Permutohedral(f)
-
-    root_exact = kernel.sum(axis=1, keepdims=True) ** -0.5
-    root = lattice(np.ones((h * w, 1), np.float32)) ** -0.5
-    exact = root_exact * (kernel @ (root_exact * values))
-    ours = root * lattice(root * values)
-    assert np.linalg.norm(ours - exact) <= error * np.linalg.norm(exact)
-    # and it is no blur of position alone, which would ignore the image
-    assert np.linalg.norm(values - exact) > 0.2 * np.linalg.norm(exact)
-
-
 def test_lattice_and_exact_crf_choose_the_same_labels_nearly_everywhere():
     p, image = softmax(3, (4, 33, 47), sharpness=1.5), picture(3, 33, 47)
     lattice, exact = (dense_crf(p, image, SMALL, f).argmax(0) for f in ("lattice", "exact"))
@@ -153,11 +97,6 @@ def test_lattice_keeps_far_colours_apart():
     changed[:, :, :4] = changed[::-1, :, :4]
     s = DenseCRF(appearance_position_std=20, appearance_colour_std=10, smoothness_weight=0)
     np.testing.assert_array_equal(dense_crf(p, image, s)[:, :, 4:], dense_crf(changed, image, s)[:, :, 4:])
-
-
-def test_lattice_refuses_a_spread_that_its_keys_cannot_count():
-    with pytest.raises(ValueError, match="larger standard deviations"):
-        Permutohedral(np.array([[0.0] * 5, [1e6] * 5]))
 
 
 # ---- properties
@@ -302,7 +241,7 @@ def test_scaled_settings_on_a_resized_image():
     np.testing.assert_allclose(large[:, ::2, ::2], dense_crf(p, image, s, "exact"), atol=0.03)
 
 
-# ---- grid search
+# ---- in a network's place
 
 
 def test_a_network_with_crf_stands_where_a_network_does():
@@ -315,44 +254,3 @@ def test_a_network_with_crf_stands_where_a_network_does():
     scores = evaluate(WithDenseCRF(network, SMALL), data, batch_size=2, precision="float32")
     assert {name: scores[name] for name in ("G", "C", "mIoU", "BF")} == pytest.approx(by_hand.compute())
     assert scores["G"] != evaluate(network, data, precision="float32")["G"]
-
-
-def test_grid_search_agrees_with_scoring_each_setting_by_hand():
-    images = [picture(i, 16, 20) for i in range(2)]
-    labels = [torch.from_numpy((image.mean(axis=0) > 128).astype(np.int64)) for image in images]
-    labels[0][0] = 9  # void
-    bright = [
-        np.where(t, 0.6, 0.4) + np.random.default_rng(i).uniform(-0.3, 0.3, t.shape) for i, t in enumerate(labels)
-    ]
-    samples = [(np.stack([1 - b, b]), image, t) for b, image, t in zip(bright, images, labels, strict=True)]
-
-    grid = {"appearance_weight": [1, 5], "appearance_colour_std": [8, 40], "iterations": [3]}
-    table = grid_search(iter(samples), grid, num_classes=2, ignore_index=9, score="G")
-
-    assert len(table) == 5  # 2 x 2 and the model alone
-    assert table.G.is_monotonic_decreasing
-    assert (table.iterations == 0).sum() == 1
-    names = list(asdict(DenseCRF()))
-    for row in table.to_dict("records"):
-        s = DenseCRF(**{name: row[name] for name in names})
-        scores = SegmentationScores(num_classes=2, ignore_index=9)
-        for p, image, label in samples:
-            scores.update(torch.from_numpy(dense_crf(p, image, s).argmax(0)), label)
-        expected = scores.compute()
-        for name in ("G", "C", "mIoU", "BF"):
-            assert row[name] == pytest.approx(float(expected[name]), nan_ok=True), (name, s)
-
-
-def test_grid_search_names_what_it_does_not_know():
-    sample = (P, IMAGE, torch.zeros(4, 6, dtype=torch.int64))
-    with pytest.raises(ValueError, match="Did you mean 'appearance_weight'"):
-        grid_search([sample], {"apearance_weight": [1]}, num_classes=2, ignore_index=9)
-    with pytest.raises(ValueError, match="Known: G, C, mIoU, BF"):
-        grid_search([sample], {}, num_classes=2, ignore_index=9, score="F1")
-    with pytest.raises(ValueError, match="no sample"):
-        grid_search([], {}, num_classes=2, ignore_index=9)
-
-
-def test_deeplab_grid_has_as_many_combinations_as_documented():
-    assert math.prod(map(len, DEEPLAB_GRID.values())) == 288
-    assert set(DEEPLAB_GRID) <= set(asdict(DenseCRF()))

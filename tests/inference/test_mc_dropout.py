@@ -10,7 +10,7 @@ from torch import nn
 
 import segnet_lab
 from segnet_lab import create_model, predict
-from segnet_lab.inference.mc_dropout import predict_with_uncertainty, sample_labels
+from segnet_lab.inference.mc_dropout import predict_with_uncertainty, sample_labels, summarise
 
 WITH_DROPOUT = ("segnet_basic", "fcn", "deeplab_large_fov", "deconvnet", "unet")
 
@@ -160,8 +160,10 @@ def test_refuses_a_network_without_dropout():
 
 
 def test_refuses_no_sample():
-    with pytest.raises(ValueError, match="samples=0: at least one"):
+    with pytest.raises(ValueError, match="samples=0: give at least 1"):
         predict_with_uncertainty(bayesian(), image(), 0)
+    with pytest.raises(ValueError, match="no sample to summarise"):
+        summarise([])
 
 
 def test_is_what_the_package_offers():
