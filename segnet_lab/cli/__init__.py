@@ -6,7 +6,7 @@ from segnet_lab import __version__
 from segnet_lab._support.settings import TRACEBACK
 from segnet_lab.cli.benchmarks import bench
 from segnet_lab.cli.datasets import data
-from segnet_lab.cli.networks import evaluate, predict, runs, train, weights
+from segnet_lab.cli.network_runs import evaluate, predict, runs, train, weights
 from segnet_lab.cli.shown import Group
 from segnet_lab.cli.teaching import classroom, demo, lessons, notebooks, playground, sweep
 

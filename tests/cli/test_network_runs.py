@@ -1,266 +1,31 @@
-"""The command line, as a user types it."""
+"""Networks trained, scored, used and listed by commands."""
 
 import csv
-import errno
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-import warnings
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 import segnet_lab as sl
 from segnet_lab import results
-from segnet_lab.cli import main
-from segnet_lab.cli.options import RECIPE_HELP
 from segnet_lab.inference.prediction_files import made_of
 from segnet_lab.runs import checkpoints
-from segnet_lab.runs.recipe import Recipe
-
-TRAIN = ["--size", "32", "48", "--width", "0.1", "--epochs", "1", "--batch-size", "4", "-D", "images", "6"]
-NAMES = "abcdefghijk"  # eleven classes, as many as roadscenes has
-
-
-@pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "x"
-    segnet_lab("train", "segnet_basic", "--run", str(folder), *TRAIN)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory):
-    """A folder of eight pictures of eleven classes, and a run that was trained on six of them at 24x32."""
-    home = tmp_path_factory.mktemp("own")
-    make_folder(home / "data", NAMES)
-    run = home / "runs" / "mine"
-    train_on_folder(run, home / "data")
-    return home
-
-
-def make_folder(root, names, count=8, size=(48, 64)):
-    for part in ("images", "labels"):
-        (root / part).mkdir(parents=True)
-    classes = "\n".join(f"  - {name}: [{20 * i}, 7, 9]" for i, name in enumerate(names))
-    (root / "card.yaml").write_text(
-        f"name: own\ntitle: Own\nclasses:\n{classes}\nvoid: {{index: 255, colour: [0, 0, 0]}}\n"
-    )
-    rng = np.random.default_rng(0)
-    for i in range(count):
-        Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(root / "images" / f"{i}.png")
-        Image.fromarray(rng.integers(0, len(names), size, np.uint8)).save(root / "labels" / f"{i}.png")
-    (root / "train.txt").write_text("0\n1\n2\n3\n4\n5\n")
-    (root / "val.txt").write_text("6\n7\n")
-
-
-def train_on_folder(run, root, *more, **how):
-    arguments = ["--data", "folder", "--root", str(root), "--size", "24", "32"]
-    recipe = ["--width", "0.1", "--epochs", "1", "--batch-size", "3"]
-    return segnet_lab("train", "segnet_basic", "--run", str(run), *arguments, *recipe, *more, **how)
-
-
-def segnet_lab(*arguments, fails=False):
-    result = CliRunner(env={"SEGNET_LAB_HEADLESS": "1"}).invoke(main, list(map(str, arguments)))
-    assert (result.exit_code != 0) == fails, result.output
-    assert fails or result.exception is None
-    return result.output
-
-
-def printed(said):
-    """G, C, mIoU, BF of what `evaluate` prints."""
-    return {name: float(value) for name, value in re.findall(r"^(G|C|mIoU|BF) +([\d.]+)$", said, re.MULTILINE)}
-
-
-def in_percent(scores):
-    return {name: pytest.approx(100 * scores[name], abs=0.006) for name in ("G", "C", "mIoU", "BF")}
-
-
-def of_run(run, role):
-    return in_percent(json.loads((run / "scores.json").read_text())[role])
-
-
-# ------------------------------------------------------------------------------------------------ help, errors
-
-
-def test_help_names_every_command():
-    said = segnet_lab("--help")
-    commands = "demo lessons notebooks sweep train evaluate predict runs weights data bench playground classroom"
-    assert all(f"  {command} " in said for command in commands.split())
-    assert all(f"  {command} " in segnet_lab("data", "--help") for command in ("list", "get", "check", "split"))
-
-
-def test_every_option_of_every_command_says_what_it_is():
-    def commands(group):
-        for command in group.commands.values():
-            yield from commands(command) if hasattr(command, "commands") else [command]
-
-    for command in commands(main):
-        for parameter in command.get_params(command.make_context(command.name, [], resilient_parsing=True)):
-            assert parameter.param_type_name == "argument" or parameter.help, (command.name, parameter.name)
-
-
-def test_every_recipe_setting_is_an_option():
-    assert list(RECIPE_HELP) == [field.name for field in fields(Recipe)]
-    said = segnet_lab("train", "--help")
-    for field in fields(Recipe):
-        assert "--" + field.name.replace("_", "-") in said
-
-
-def test_help_does_not_wait_for_torch():
-    code = """
-import sys
-from click.testing import CliRunner
-from segnet_lab.cli import main
-commands = ("", "train", "evaluate", "predict", "runs", "lessons", "data", "data split", "notebooks", "sweep")
-for command in commands:
-    assert CliRunner().invoke(main, [*command.split(), "--help"]).exit_code == 0
-assert "torch" not in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["train", "segnet_basics", "--run", "r"], "unknown model 'segnet_basics'. Did you mean 'segnet_basic'"),
-        (["train", "segnet_basic", "--run", "r", "--data", "road"], "unknown data set 'road'"),
-        (["train", "segnet_basic", "--run", "r", "--balancing", "none"], "unknown balancing 'none'"),
-        (["train", "segnet_basic", "--run", "r", "--batch-size", "0"], "--batch-size 0: give at least 1"),
-        (["train", "segnet_basic", "--run", "r", "--learning-rate", "-1"], "--learning-rate -1: give a number >= 0"),
-        (["train", "segnet_basic", "--run", "r", "--size", "0", "4"], "as in --size 360 480"),
-        (["train", "segnet_basic", "--run", "r", "--balancing", "1,x"], "--balancing '1,x': give one of"),
-        (["train", "segnet_basic", "--run", "r", "--data", "folder"], "needs --root, the folder that holds"),
-        (["train", "segnet_basic", "--run", "r", "--fold", "6/5"], "--fold 6/5: give the number of the part"),
-        (["train", "segnet_basic", "--run", "r", "--fold", "1/2", "--validation", "val"], "leave --validation out"),
-        (["train", "segnet_basic", "--run", "r", "--schedule", "No", "--tensorboard"], "--schedule 'No': give"),
-        (["train", "segnet_basic", "--run", "r", "--device", "gpu"], "'--device': 'gpu': Expected one of cpu, cuda"),
-        (["evaluate", "--run", "nowhere", "--device", "cuda:99"], "'--device': 'cuda:99': "),
-        (["evaluate", "--run", "nowhere"], "nowhere is no run directory"),
-        (["notebooks", "05_trian"], "unknown notebook '05_trian'. Did you mean '05_train'"),
-        (["notebooks", "05_train", "-p", "epoch", "3"], "Did you mean 'epochs'"),
-        (["notebooks", "05_train", "-p", "model", "segnot"], "unknown model 'segnot'"),
-        (["sweep", "05_train", "-g", "size", "48,64"], "semicolons"),
-        (["data", "check", "camvide"], "unknown data set 'camvide'"),
-        (["data", "split", "camvid", "--root", "x"], "only 'folder', images of your own"),
-        (["sweep", "05_train", "-g", "epochs", "1", "-j", "0"], "'--jobs': 0 is not in the range"),
-        (["demo", "--epochs", "0"], "'--epochs': 0 is not in the range"),
-        (["classroom", "--port", "70000"], "'--port': 70000 is not in the range"),
-        (["classroom", "--port", "-1"], "'--port': -1 is not in the range"),
-        (["data", "split", "folder", "--root", "x", "--val", "-0.1"], "'--val': -0.1 is not in the range"),
-        (["data", "split", "folder", "--root", "x", "--test", "1"], "'--test': 1.0 is not in the range"),
-        (["data", "split", "folder", "--root", "x", "--val", "nan"], "--val nan, --test 0.0: give shares"),
-        (["data", "split", "folder", "--root", "x", "--seed", "-1"], "'--seed': -1 is not in the range"),
-        (["train", "segnet_basic", "--run", "r", "--width", "0"], "'--width': 0.0 is not in the range"),
-        (["train", "segnet_basic", "--run", "r", "--width", "inf"], "--width inf: give a share"),
-        (["train", "segnet_basic", "--run", "r", "--dropout", "1"], "'--dropout': 1.0 is not in the range"),
-        (["train", "segnet_basic", "--run", "r", "--seed", "9" * 20], "--seed 99999999999999999999: give a whole"),
-        (
-            ["predict", "--run", "roadscenes/segnet_basic", "--out", "o", "--size", "0", "4", "x"],
-            "'0x4': give run, own",
-        ),
-        (["runs", "roadscenes", "--split", "nope"], "unknown split 'nope'. Known: train, val, test"),
-        (["runs", "roadscene"], "unknown set of runs 'roadscene'. Did you mean 'roadscenes'"),
-        (["evaluate", "--run", "a" * 300], "is no run directory"),
-        (
-            ["evaluate", "--run", "roadscenes/segnet_basic", "-D", "strict", "false"],
-            "-D strict: name the data set with",
-        ),
-        (["train", "segnet_basic", "--run", "r", "-D", "split", "val"], "-D split: give --split, where"),
-        (["train", "segnet_basic", "--run", "r", "-D", "images", "[:"], "-D images [:: the value is no number"),
-    ],
+from tests.cli.calls import (
+    NAMES,
+    TRAIN,
+    in_percent,
+    labels,
+    make_folder,
+    of_run,
+    pictures,
+    printed,
+    segnet_lab,
+    train_on_folder,
 )
-def test_errors_are_one_line_and_show_the_way_out(arguments, message, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    said = segnet_lab(*arguments, fails=True)
-    assert message in said
-    assert "Traceback" not in said
-    assert not list(tmp_path.iterdir()), "a refused command leaves nothing behind"
-
-
-def test_warnings_are_lines_in_the_words_of_the_command(monkeypatch):
-    def warns(*_):
-        for message in ("nothing of split=test:\n  give csv_file='x'", "another", "another", "a third"):
-            warnings.warn(message, stacklevel=1)
-        return pd.DataFrame()
-
-    def said(action, *arguments):
-        with warnings.catch_warnings(record=True) as as_python_shows_them:
-            warnings.simplefilter(action)
-            usual = warnings.showwarning
-            result = CliRunner().invoke(main, [*arguments, "runs"])
-            assert warnings.showwarning is usual
-        return result, len(as_python_shows_them)
-
-    monkeypatch.setattr("segnet_lab.results.overview.runs_table", warns)
-    lines = ["nothing of --split test: give --csv 'x'", "another", "a third"]
-    shown, others = said("default")
-    assert (shown.stderr.splitlines(), others) == ([f"warning: {line}" for line in lines], 0)
-    assert said("always")[0].stderr.count("warning: another\n") == 2
-    silent, others = said("ignore")
-    assert (silent.stderr, silent.stdout, others) == ("", shown.stdout, 0)
-    traced, others = said("default", "--traceback")
-    assert (traced.stderr, others) == ("", 3)
-    assert isinstance(said("error")[0].exception, UserWarning)
-
-
-def test_where_an_error_came_from_can_be_seen(monkeypatch):
-    for result in (
-        CliRunner().invoke(main, ["--traceback", "evaluate", "--run", "nowhere"]),
-        CliRunner().invoke(main, ["evaluate", "--run", "nowhere", "--traceback"]),
-        CliRunner().invoke(main, ["evaluate", "--run", "nowhere"], env={"SEGNET_LAB_TRACEBACK": "1"}),
-    ):
-        assert isinstance(result.exception, FileNotFoundError)  # Python prints its traceback
-    assert isinstance(CliRunner().invoke(main, ["evaluate", "--run", "nowhere"]).exception, SystemExit)
-
-
-@pytest.mark.parametrize("fault", [RuntimeError("mat1 and mat2 shapes cannot be multiplied"), ValueError("not ours")])
-def test_a_fault_that_is_not_the_users_comes_with_its_traceback(monkeypatch, run_dir, fault):
-    def score(*_):
-        raise fault
-
-    monkeypatch.setattr("segnet_lab.training.evaluation.evaluate", score)
-    assert CliRunner().invoke(main, ["evaluate", "--run", str(run_dir)]).exception is fault  # Python prints it
-
-
-def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch, run_dir):
-    def closed(*_):
-        raise BrokenPipeError(errno.EPIPE, "Broken pipe")  # segnet-lab evaluate ... | head -1
-
-    monkeypatch.setattr("segnet_lab.training.evaluation.evaluate", closed)
-    assert segnet_lab("evaluate", "--run", run_dir, fails=True) == ""
-
-
-def test_stopped_by_the_keyboard(monkeypatch, tmp_path):
-    def stop(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("segnet_lab.training.loop.step", stop)
-    result = CliRunner().invoke(main, ["train", "segnet_basic", "--run", str(tmp_path / "x"), *TRAIN])
-    assert result.exit_code == 130
-    assert "Aborted" not in result.output
-    assert "Stopped before the first epoch" in result.output
-
-
-def test_bench_hands_its_arguments_on_and_says_where_benchmarks_are(monkeypatch, tmp_path):
-    called = []
-    monkeypatch.setattr("segnet_lab.cli.benchmarks.subprocess.call", lambda command: called.append(command) or 0)
-    segnet_lab("bench", "--quick")
-    assert called[0][1].is_file()
-    assert called[0][2:] == ["--quick"]
-    monkeypatch.setattr("segnet_lab.cli.benchmarks.__file__", str(tmp_path / "lib" / "segnet_lab" / "cli" / "x.py"))
-    assert "benchmarks come with the source" in segnet_lab("bench", fails=True)
-
-
-# ------------------------------------------------------------------------------------------------ train
 
 
 def test_train_leaves_a_run(run_dir):
@@ -366,9 +131,6 @@ def test_own_images_of_several_sizes_say_the_way_in_options(tmp_path):
     segnet_lab(*arguments, "--width", "0.1", "--epochs", "1", "--size", "24", "32")  # the first try blocks nothing
 
 
-# ------------------------------------------------------------------------------------------------ evaluate
-
-
 def test_evaluate_scores_the_runs_own_data(own):
     run = own / "runs" / "mine"
     said = segnet_lab("evaluate", "--run", run)
@@ -438,20 +200,6 @@ def test_a_run_by_its_name(run_dir, monkeypatch):
     for shipped in ("roadscenes/segnet_basic", "results/roadscenes/segnet_basic"):
         said = segnet_lab("evaluate", "--run", shipped, "-D", "images", "1")
         assert said.startswith("roadscenes val, 1 image at 96x128")
-
-
-# ------------------------------------------------------------------------------------------------ predict
-
-
-def pictures(folder, **files):
-    rng = np.random.default_rng(0)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, shape in files.items():
-        Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(folder / f"{name}.png")
-
-
-def labels(folder):
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*_label.png")}
 
 
 def test_predict_writes_three_pictures_of_any_image(run_dir, tmp_path):
@@ -593,9 +341,6 @@ def test_predictions_are_label_maps_that_a_data_set_reads(own, tmp_path):
             assert (label == sl.predict(model, image)).all()
 
 
-# ------------------------------------------------------------------------------------------------ runs, lessons, data
-
-
 def test_runs_of_a_set_alone_and_all(own, run_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("SEGNET_LAB_RUNS", str(own / "runs"))
     said = segnet_lab("runs", own / "runs", "--csv", tmp_path / "t.csv")
@@ -647,69 +392,3 @@ def test_what_is_not_there_says_where_it_was_looked_for(tmp_path, monkeypatch):
         assert "roadscenes" in said
     said = segnet_lab("evaluate", "--run", "roadscenes", fails=True)
     assert re.search(r"roadscenes is a set of runs: name one of them, \S*roadscenes/bay", said)
-
-
-def test_lessons_are_copied_once(tmp_path):
-    said = segnet_lab("lessons", tmp_path / "mine")
-    assert f"jupyter lab {tmp_path / 'mine' / '00_start_here.ipynb'}" in said
-    (tmp_path / "mine" / "05_train.ipynb").write_text("my answers")
-    (tmp_path / "mine" / "GLOSSARY.md").unlink()
-    said = segnet_lab("lessons", tmp_path / "mine")
-    assert said.startswith("1 files copied")
-    assert (tmp_path / "mine" / "05_train.ipynb").read_text() == "my answers"
-
-
-def test_links_in_copied_lessons_lead_on(tmp_path):
-    segnet_lab("lessons", tmp_path)
-    links = 0
-    for path in tmp_path.rglob("*.*"):
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".ipynb":
-            text = "".join("".join(c["source"]) for c in json.loads(text)["cells"] if c["cell_type"] == "markdown")
-        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
-            if "://" not in link:
-                links += 1
-                assert (path.parent / link).exists(), (path.name, link)
-    assert links > 100
-
-
-def test_a_folder_is_split(tmp_path):
-    make_folder(tmp_path / "data", "abc")
-    arguments = ["data", "split", "folder", "--root", tmp_path / "data", "--val", "0.25", "--test", "0.25"]
-    said = segnet_lab(*arguments, fails=True)
-    assert "--force" in said
-    assert "force=True" not in said
-    segnet_lab(*arguments, "--force")
-    lists = [(tmp_path / "data" / f"{s}.txt").read_text().split() for s in ("train", "val", "test")]
-    assert [len(names) for names in lists] == [4, 2, 2]
-    assert len({name for names in lists for name in names}) == 8
-
-
-def test_data_check_ends_with_the_state_of_the_set(tmp_path):
-    make_folder(tmp_path / "data", "abc")
-    segnet_lab("data", "check", "folder", "--root", tmp_path / "data")
-    (tmp_path / "data" / "labels" / "0.png").write_bytes(b"")
-    segnet_lab("data", "check", "folder", "--root", tmp_path / "data", fails=True)
-
-
-def test_data_list():
-    said = segnet_lab("data", "list")
-    assert "roadscenes" in said
-    assert "11 classes" in said
-
-
-def test_the_home_folder_in_paths(own, tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(own))
-    monkeypatch.setenv("USERPROFILE", str(own))
-    monkeypatch.chdir(tmp_path)
-    segnet_lab("evaluate", "--run", "~/runs/mine", "--root", "~/data", "--json", "~/scores.json")
-    segnet_lab("predict", "~/data/images/6.png", "--run", "~/runs/mine", "--out", "~/out")
-    assert labels(own / "out") == {"6_label.png"}
-    assert (own / "scores.json").exists()
-    assert os.listdir(tmp_path) == []  # no folder named ~
-
-
-def test_playground_is_one_file(tmp_path):
-    said = segnet_lab("playground", "--out", tmp_path / "p.html")
-    assert Path(tmp_path / "p.html").stat().st_size > 10_000
-    assert str(tmp_path / "p.html") in said
