@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import cloudpickle
 import pandas as pd
@@ -182,6 +182,18 @@ def _costs(models: Sequence[nn.Module], asked: _Asked) -> list[Costs]:
     return [replace(c, **t, **m) for c, t, m in zip(counted, times, memory, strict=True)]
 
 
+class _Times(TypedDict):
+    forward_ms: float
+    backward_ms: float
+
+
+class Peaks(TypedDict):
+    """Peak memory beside the weights, in MB."""
+
+    inference_memory_mb: float
+    training_memory_mb: float
+
+
 # ---------------------------------------------------------------------------------------------- counting
 
 
@@ -220,11 +232,11 @@ def multiply_adds(model: EncoderDecoder, shape: Shape) -> int:
 # ---------------------------------------------------------------------------------------------- time
 
 
-def _times(models: Sequence[EncoderDecoder], asked: _Asked) -> list[dict[str, float]]:
-    """forward_ms and backward_ms of each model, medians of the repeats; a repeat goes once through all models."""
+def _times(models: Sequence[EncoderDecoder], asked: _Asked) -> list[_Times]:
+    """Medians of the repeats; each repeat goes once through all models."""
     runs = [_Passes(copy.deepcopy(model), asked.shape, asked.precision) for model in models]
     rounds = [[(run.time(run.infer), run.time_backward()) for run in runs] for _ in range(2 + asked.repeats)]
-    medians = []
+    medians: list[_Times] = []
     for of_one in zip(*rounds[2:], strict=True):  # in the first two, caches fill and kernels are chosen
         forward, backward = (1e3 * statistics.median(seconds) for seconds in zip(*of_one, strict=True))
         medians.append({"forward_ms": forward, "backward_ms": backward})
@@ -273,7 +285,7 @@ class _Passes:
 # ---------------------------------------------------------------------------------------------- memory
 
 
-def peak_memory(model: EncoderDecoder, shape: Shape, precision: str) -> dict[str, float]:
+def peak_memory(model: EncoderDecoder, shape: Shape, precision: str) -> Peaks:
     """Peak memory of an inference pass and of a training step, beside the weights; on a CPU in a fresh process.
 
     Parameters
@@ -286,8 +298,8 @@ def peak_memory(model: EncoderDecoder, shape: Shape, precision: str) -> dict[str
 
     Returns
     -------
-    dict
-        inference_memory_mb and training_memory_mb, as in `Costs`.
+    Peaks
+        A dict of inference_memory_mb and training_memory_mb, as in `Costs`.
 
     Raises
     ------
@@ -339,7 +351,7 @@ def measure_in_fresh_process() -> None:
     print(json.dumps(_peaks(model, task.shape, task.precision, _Resident())))
 
 
-def _peaks(model: EncoderDecoder, shape: Shape, precision: str, meter: "_Allocated | _Resident") -> dict[str, float]:
+def _peaks(model: EncoderDecoder, shape: Shape, precision: str, meter: "_Allocated | _Resident") -> Peaks:
     warm = _Passes(model, shape if meter.resets else (1, 3, 64, 64), precision)
     warm.infer()  # libraries set themselves up, kernels are chosen or compiled
     warm.loss().backward()
