@@ -1,15 +1,30 @@
 """How the things of a road scene look: one short function paints each kind, in the picture and in the label map.
 
-A painter gets the canvas, the light and what `roadscenes.py` threw for it: a place in metres, sizes, colours.
+A painter gets the canvas, the light and what `roads.py` drew at random for it: a place in metres, sizes, colours.
 `salt` shifts a texture, so that no two houses or trees are alike.
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from segnet_lab.scenes.painting import cover, mix, noise, repeat, rgb, smooth_noise, speckle
+from segnet_lab.scenes.painting import (
+    Canvas,
+    Colour,
+    Field,
+    Labels,
+    Point,
+    Surface,
+    cover,
+    mix,
+    noise,
+    repeat,
+    rgb,
+    smooth_noise,
+    speckle,
+)
 
 SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST, VOID = range(12)
 
@@ -49,42 +64,51 @@ CARS = {
 }
 
 
+Edge = tuple[Point, Point]  # of a face, in the picture
+
+
 class Light(NamedTuple):
+    """Sun and sky of a scene."""
+
     dusk: bool
-    ambient: np.ndarray  # light on everything
-    sun: np.ndarray  # light where the sun reaches
-    toward: tuple[float, float]  # where the sun stands: (x, z)
-    shadow: float  # metres of shadow for a metre of height
-    zenith: np.ndarray
-    haze: np.ndarray
+    ambient: Colour  # light on everything
+    sun: Colour  # light where the sun reaches
+    toward: Point  # where the sun stands: (x, z)
+    shadow: float  # metres of shadow per metre of height
+    zenith: Colour
+    haze: Colour
     clouds: float  # share of the sky
 
-    def on(self, x, z):
+    def on(self, x: float, z: float) -> float:
         """Share of the sunlight on an upright surface that faces (x, z)."""
         return max(x * self.toward[0] + z * self.toward[1], 0.0)
 
 
 class Street(NamedTuple):
+    """The ground of a scene, and how much stands on it."""
+
     clutter: float
     middle: float  # x of the middle of the road; the camera drives on the left, at x = 0
     half: float  # half of the road's width
     walks: tuple[float, float]  # width of the left and of the right pavement
-    yards: tuple[int, int]  # label of what lies behind each: ROAD, VOID, or TREE, for grass counts as that
-    side_roads: tuple  # on the left and on the right: z from, z to
+    yards: tuple[int, int]  # label of what lies behind each: ROAD, VOID, or TREE, since grass counts as that
+    side_roads: tuple[Point, Point]  # on the left and on the right: z from, z to
     zebra: float  # z of a crossing
     asphalt: float  # grey of the road
     dash: float  # length of the dashes in the middle
     yellow: bool  # yellow lines along the kerb
 
-    def kerb(self, side):
+    def kerb(self, side: int) -> float:
+        """The x of the kerb."""
         return self.middle + side * self.half
 
-    def front(self, side):
-        """x where the pavement ends and yards or houses begin."""
+    def front(self, side: int) -> float:
+        """The x at which the pavement ends and yards or houses begin."""
         return self.kerb(side) + side * self.walks[side > 0]
 
 
-def sky(c, light):
+def sky(c: Canvas, light: Light) -> None:
+    """Sky with clouds, from the haze at the horizon to the zenith."""
     block = slice(0, min(max(int(c.row0) + 1, 1), c.height)), slice(0, c.width)
     up = np.maximum(-c.ray_y[block[0]], 0.0)[:, None]
     far = 1.0 / (up + 0.15)  # clouds lie on a plane overhead: far ones are low and flat
@@ -94,7 +118,7 @@ def sky(c, light):
     c.put(block, True, mix(mix(light.haze, light.zenith, np.minimum(up * 2.2, 1.0)), white, cloud), SKY)
 
 
-def skyline(c, light, x, z, width, height, leafy):
+def skyline(c: Canvas, light: Light, x: float, z: float, width: float, height: float, leafy: bool) -> None:
     """A far house or wood that closes the view."""
     w = c.wall((x, z), (x + width, z), 0, height)
     if w is not None:
@@ -104,7 +128,7 @@ def skyline(c, light, x, z, width, height, leafy):
         c.put(w.block, inside, c.lit(colour, light.on(0, -1), z), TREE if leafy else BUILDING)
 
 
-def ground(c, light, street, buildings):
+def ground(c: Canvas, light: Light, street: Street, buildings: Iterable[Mapping[str, Any]]) -> None:
     """Road with its markings, kerbs, pavements and yards, in the shadow of the buildings."""
     g = c.ground()
     x, z = g.s - street.middle, g.z
@@ -146,7 +170,22 @@ def ground(c, light, street, buildings):
     c.put(g.block, True, c.lit(colour, np.where(side * x > limit, 0.0, 0.7), z), label)
 
 
-def building(c, light, start, end, side, bare_end, storeys, colour, trim, bay, glazed, roof, shop, salt):
+def building(
+    c: Canvas,
+    light: Light,
+    start: Point,
+    end: Point,
+    side: int,
+    bare_end: bool,
+    storeys: int,
+    colour: Colour,
+    trim: Colour,
+    bay: float,
+    glazed: float,
+    roof: str,
+    shop: Colour | None,
+    salt: float,
+) -> None:
     """A house: its front along the street, its roof, and its end wall where the house before it is lower."""
     x, near, far = start[0], max(start[1], 1.0), end[1]
     eaves, ridge, length = 2.9 * storeys + 0.6, x + side * 4, end[1] - start[1]
@@ -173,7 +212,9 @@ def building(c, light, start, end, side, bare_end, storeys, colour, trim, bay, g
         c.put(w.block, w.inside & gable if roof == "gable" else w.inside, face, label)
 
 
-def _front(w, storeys, colour, trim, bay, glazed, shop, salt):
+def _front(
+    w: Surface, storeys: int, colour: Colour, trim: Colour, bay: float, glazed: float, shop: Colour | None, salt: float
+) -> tuple[Colour, Field | float, Labels]:
     """Colours, lamplight and labels of a front: windows in rows, and a shop or doors at the foot."""
     s, t, ds, dt = w.s, w.t, np.minimum(w.ds, bay), np.minimum(w.dt, 2.9)
     face = colour * (0.6 + 0.5 * noise(s * 10 + salt, t * 24))
@@ -208,7 +249,8 @@ def _front(w, storeys, colour, trim, bay, glazed, shop, salt):
     return face, np.where(foot, window * (0.25 + 0.7 * goods), glow), np.where(board, SIGN, BUILDING)
 
 
-def hedge(c, light, start, end, side, height, colour):
+def hedge(c: Canvas, light: Light, start: Point, end: Point, side: int, height: float, colour: Colour) -> None:
+    """A hedge with an uneven top."""
     w = c.wall(start, end, 0, height * 1.2)
     if w is not None:
         leaf = noise(w.s * 24 + start[1] * 24, w.t * 24)
@@ -216,14 +258,17 @@ def hedge(c, light, start, end, side, height, colour):
         c.put(w.block, w.inside & (w.t < top), c.lit(colour * (0.3 + 0.9 * leaf), light.on(-side, 0) * 0.8, w.z), TREE)
 
 
-def low_wall(c, light, start, end, side, height, colour):
+def low_wall(c: Canvas, light: Light, start: Point, end: Point, side: int, height: float, colour: Colour) -> None:
+    """A garden wall, 0.6 times as high as a hedge."""
     w = c.wall(start, end, 0, height * 0.6)
     if w is not None:
         tone = 0.7 + 0.45 * noise(w.s * 24, w.t * 24) + 0.25 * (w.t > height * 0.5)
         c.put(w.block, w.inside, c.lit(colour * tone, light.on(-side, 0), w.z), BUILDING)
 
 
-def fence(c, light, start, end, side, height, style, colour):
+def fence(
+    c: Canvas, light: Light, start: Point, end: Point, side: int, height: float, style: str, colour: Colour
+) -> None:
     """Boards, or railings and mesh that show what is behind them where a pixel is smaller than a gap."""
     w = c.wall(start, end, 0, height)
     if w is None:
@@ -239,7 +284,10 @@ def fence(c, light, start, end, side, height, style, colour):
     c.put(w.block, inside, c.lit(colour * tone, light.on(-side, 0) * 0.8, w.z), FENCE)
 
 
-def tree(c, light, x, z, height, spread, colour, bare, salt):
+def tree(
+    c: Canvas, light: Light, x: float, z: float, height: float, spread: float, colour: Colour, bare: bool, salt: float
+) -> None:
+    """A trunk, branches and a crown of leaves, with a shadow by day."""
     _, line, px = _brush(c, x, z, TREE)
     if not light.dusk:
         cast = c.project(x - light.toward[0] * light.shadow * height * 0.4, 0, z)
@@ -258,7 +306,7 @@ def tree(c, light, x, z, height, spread, colour, bare, salt):
         c.put(w.block, inside, c.lit(colour * np.maximum(tone, 0.2), 0.5, z), TREE)
 
 
-def car(c, light, x, z, heading, kind, colour):
+def car(c: Canvas, light: Light, x: float, z: float, heading: tuple[int, int], kind: str, colour: Colour) -> None:
     """A body and a cabin made of flat faces; the flank and the end that look at the camera are painted."""
     length, width, belt, roof, base, top = CARS[kind]
     (fx, fz), (rx, rz) = heading, (heading[1], -heading[0])  # forward, to the right
@@ -266,18 +314,18 @@ def car(c, light, x, z, heading, kind, colour):
     px = c.focal / z
     close = px > 5  # far cars are windows on wheels
 
-    def at(across, up, along):
+    def at(across: float, up: float, along: float) -> Point:
         a, b = across * width, (along - 0.5) * length
         return c.project(x + rx * a + fx * b, up, middle + rz * a + fz * b)
 
-    def flank(across, up, ends, inset=0.0):  # an edge along the car
+    def flank(across: float, up: float, ends: Point, inset: float = 0.0) -> Edge:  # an edge along the car
         cut = (ends[1] - ends[0]) * inset
         return at(across, up, ends[0] + cut), at(across, up, ends[1] - cut)
 
-    def cross(half, up, along):  # an edge across it
+    def cross(half: float, up: float, along: float) -> Edge:  # an edge across it
         return at(-half, up, along), at(half, up, along)
 
-    def face(paint, sun, low, high):
+    def face(paint: Colour, sun: float, low: Edge, high: Edge) -> None:
         c.polygon((*low, high[1], high[0]), c.lit(paint, sun, z), CAR)
 
     c.darken(c.project(x, 0.08, z), (abs(rx) * width + abs(fx) * length) * 0.6 * px, 0.3 * px, 0.8)
@@ -310,7 +358,9 @@ def car(c, light, x, z, heading, kind, colour):
         _car_end(c, light, at(-0.5, belt, end), at(0.5, 0.22, end), colour, sun, z, rear)
 
 
-def _car_end(c, light, corner, opposite, colour, sun, z, rear):
+def _car_end(
+    c: Canvas, light: Light, corner: Point, opposite: Point, colour: Colour, sun: float, z: float, rear: bool
+) -> None:
     """Body, bumper, number plate and lamps of a car seen from behind or from the front."""
     left, right = min(corner[0], opposite[0]), max(corner[0], opposite[0])
     top, w, h = corner[1], right - left, opposite[1] - corner[1]
@@ -325,21 +375,35 @@ def _car_end(c, light, corner, opposite, colour, sun, z, rear):
             c.glow((left + k * w, top + 0.3 * h), 0.2 * h, lamp * 0.5)
 
 
-def _brush(c, x, z, label):
+def _brush(
+    c: Canvas, x: float, z: float, label: int
+) -> tuple[Callable[[float, float], Point], Callable[..., None], float]:
     """To draw an upright thing at (x, z): its points in the picture, lines through them, pixels per metre."""
     px = c.focal / z
 
-    def at(dx, up):
+    def at(dx: float, up: float) -> Point:
         return c.project(x + dx, up, z)
 
-    def line(width, colour, *points):
+    def line(width: float, colour: Colour, *points: Point) -> None:
         for p, q in pairwise(points):
             c.stroke(at(*p), at(*q), width * px, colour, label)
 
     return at, line, px
 
 
-def pedestrian(c, light, x, z, across, height, stride, coat, legs, skin):
+def pedestrian(
+    c: Canvas,
+    light: Light,
+    x: float,
+    z: float,
+    across: bool,
+    height: float,
+    stride: float,
+    coat: Colour,
+    legs: Colour,
+    skin: Colour,
+) -> None:
+    """Someone on foot, standing or walking."""
     at, line, px = _brush(c, x, z, PEDESTRIAN)
     h, coat, legs, skin = height, c.lit(coat, 0.5, z), c.lit(legs, 0.5, z), c.lit(skin, 0.5, z)
     c.darken(at(0, 0), 0.4 * px, 0.08 * px, 0.5)
@@ -352,7 +416,18 @@ def pedestrian(c, light, x, z, across, height, stride, coat, legs, skin):
     c.ellipse(at(0, 0.965 * h), 0.058 * h * px, 0.04 * h * px, legs * 0.6, PEDESTRIAN)
 
 
-def cyclist(c, light, x, z, across, height, stride, coat, legs, skin):
+def cyclist(
+    c: Canvas,
+    light: Light,
+    x: float,
+    z: float,
+    across: bool,
+    height: float,
+    stride: float,
+    coat: Colour,
+    legs: Colour,
+    skin: Colour,
+) -> None:
     """Seen from the side or from behind; rider and bicycle are one class."""
     at, line, px = _brush(c, x, z, BICYCLIST)
     metal, coat, legs, skin = (c.lit(colour, 0.5, z) for colour in (IRON, coat, legs, skin))
@@ -377,7 +452,8 @@ def cyclist(c, light, x, z, across, height, stride, coat, legs, skin):
     c.ellipse(at(face, height - 0.05), 0.12 * px, 0.08 * px, c.lit(CREAM, 0.5, z), BICYCLIST)
 
 
-def lamp_post(c, light, x, z, side, height, colour):
+def lamp_post(c: Canvas, light: Light, x: float, z: float, side: int, height: float, colour: Colour) -> None:
+    """A street lamp that leans over the road; lit at dusk."""
     at, line, px = _brush(c, x, z, POLE)
     iron, tip = c.lit(colour, 0.5, z), at(-side * 1.2, height + 0.15)
     line(0.2, iron, (0, 0), (0, 1.2))
@@ -388,17 +464,18 @@ def lamp_post(c, light, x, z, side, height, colour):
         c.glow(tip, 0.5 * px, rgb(130, 100, 56))
 
 
-def bollard(c, light, x, z, height, colour):
+def bollard(c: Canvas, light: Light, x: float, z: float, height: float, colour: Colour) -> None:
+    """A short post."""
     c.stroke(c.project(x, 0, z), c.project(x, height, z), 0.14 * c.focal / z, c.lit(colour, 0.5, z), POLE)
 
 
-def sign(c, light, x, z, kind, height, colour, iron):
+def sign(c: Canvas, light: Light, x: float, z: float, kind: str, height: float, colour: Colour, iron: Colour) -> None:
     """A plate, a banner or traffic lights: the pole is a Pole, the rest a SignSymbol."""
     px = c.focal / z
     col, row = c.project(x, height, z)
     paint, white = c.lit(colour, 0.5, z), c.lit(WHITE, 0.5, z)
 
-    def plate(left, bottom, right, top, shade):
+    def plate(left: float, bottom: float, right: float, top: float, shade: Colour) -> None:
         c.box(col + left * px, row - top * px, col + right * px, row - bottom * px, shade, SIGN)
 
     c.stroke(c.project(x, 0, z), (col, row), 0.09 * px, c.lit(iron, 0.5, z), POLE)
@@ -423,14 +500,14 @@ def sign(c, light, x, z, kind, height, colour, iron):
             c.ellipse((col, row - up * px), 0.12 * px, 0.12 * px, shade, SIGN)
 
 
-def litter_bin(c, light, x, z, colour):
+def litter_bin(c: Canvas, light: Light, x: float, z: float, colour: Colour) -> None:
     """A litter bin or a pillar box: CamVid leaves such things unlabelled."""
     px = c.focal / z
     c.stroke(c.project(x, 0, z), c.project(x, 1.25, z), 0.5 * px, c.lit(colour, 0.5, z), VOID)
     c.ellipse(c.project(x, 1.25, z), 0.25 * px, 0.12 * px, c.lit(colour * 0.8, 0.5, z), VOID)
 
 
-def bonnet(c, light, z, height, lean, colour):
+def bonnet(c: Canvas, light: Light, z: float, height: float, lean: float, colour: Colour) -> None:
     """The camera's own car at the foot of the picture."""
     first = int(c.height * (1 - height))
     x, y = c.columns * (1 / c.width) - 0.5 - 0.4 * lean, 1.0 - c.rows[first:, None] * (1 / c.height)

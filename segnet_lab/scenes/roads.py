@@ -1,4 +1,4 @@
-"""Made-up road scenes with exact labels, in the spirit of CamVid: a camera in a car that drives through a town.
+"""Generated road scenes with exact labels, in the spirit of CamVid: a camera in a car that drives through a town.
 
 A scene is first *described*: the light, the street (its width, pavements, side roads), and a list of things, each
 with a place in metres. Then it is *painted*: sky, ground, and every thing from far to near, so that what is nearer
@@ -8,14 +8,29 @@ side; one function in `road_painters.py` paints each kind of thing.
 Shapes are filled by the small numpy rasteriser of `painting.py`, which gives the same pixels on every machine.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from segnet_lab._support.errors import InvalidInput
 from segnet_lab.scenes import road_painters as paint
-from segnet_lab.scenes.painting import Canvas, Dice, check_scene, mix, rgb
+from segnet_lab.scenes.painting import Camera, Canvas, Dice, Image, Point, check_scene, mix, rgb
 
 LIGHTING = ("day", "dusk", "mixed")
 
+Painter = Callable[..., None]  # of `road_painters`: gets the canvas, the light and the thing
+Thing = dict[str, Any]  # the other arguments of its painter
+Add = Callable[..., None]  # puts a thing into the scene: its painter, and the arguments of that by name
+Side = Callable[[Dice, Add, paint.Street, int], None]  # describes the left (-1) or the right (1) side of a street
 
-def scene(index, *, seed=0, size=(96, 128), clutter=0.5, lighting="mixed"):
+# What may stand along the back of the pavement, each as often as it is named
+GARDEN_BORDERS: tuple[Painter, ...] = (paint.hedge, paint.fence, paint.low_wall)
+PARK_BORDERS: tuple[Painter, ...] = (paint.fence, paint.fence, paint.hedge)
+OPEN_BORDERS: tuple[Painter, ...] = (paint.fence, paint.hedge)
+
+
+def scene(
+    index: int, *, seed: int = 0, size: Sequence[int] = (96, 128), clutter: float = 0.5, lighting: str = "mixed"
+) -> tuple[Image, Image]:
     """Road scene number `index` and its exact labels.
 
     Parameters
@@ -49,12 +64,12 @@ def scene(index, *, seed=0, size=(96, 128), clutter=0.5, lighting="mixed"):
     >>> bool(label[0, 32] == paint.SKY), bool(label[40, 32] == paint.ROAD)
     (True, True)
     """
-    size = check_scene(index, seed, size, clutter)
+    height, width = check_scene(index, seed, size, clutter)
     if lighting not in LIGHTING:
         raise InvalidInput(f"unknown lighting {lighting!r}; choose one of {', '.join(LIGHTING)}")
     dice = Dice(seed, index)
     camera, light, street, things = describe(dice, clutter, lighting)
-    c = Canvas(size, paint.VOID, ambient=light.ambient, sun=light.sun, haze=light.haze, **camera)
+    c = Canvas((height, width), paint.VOID, camera, ambient=light.ambient, sun=light.sun, haze=light.haze)
     paint.sky(c, light)
     paint.ground(c, light, street, [thing for painter, thing in things if painter is paint.building])
     for painter, thing in sorted(things, key=_depth, reverse=True):
@@ -62,26 +77,36 @@ def scene(index, *, seed=0, size=(96, 128), clutter=0.5, lighting="mixed"):
     return c.develop(dice.key, grain=10.0 if light.dusk else 6.0), c.label
 
 
-def _depth(painter_and_thing):
+def _depth(painter_and_thing: tuple[Painter, Thing]) -> float:
     """How far away a thing is: what runs along the street counts by its far end."""
     thing = painter_and_thing[1]
     return thing["z"] if "z" in thing else thing["end"][1]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The description: what is where. Things are thrown first and kept or not afterwards, so clutter moves none of them.
+# The description: what is where. Things are placed at random first and kept or not afterwards: clutter moves none.
 
 
-def describe(dice, clutter, lighting):
+def describe(
+    dice: Dice, clutter: float, lighting: str
+) -> tuple[Camera, paint.Light, paint.Street, list[tuple[Painter, Thing]]]:
     """Camera, light, street and things `(painter, arguments)` of a scene."""
-    camera = {"horizon": dice(0.44, 0.53), "middle": dice(0.38, 0.62), "focal": 1.2, "eye": 1.35}
-    camera |= {"clear": dice(150, 700), "bend": dice(-1, 1) * dice(0, 0.003)}
+    camera = Camera(
+        horizon=dice(0.44, 0.53),
+        middle=dice(0.38, 0.62),
+        focal=1.2,
+        eye=1.35,
+        clear=dice(150, 700),
+        bend=dice(-1, 1) * dice(0, 0.003),
+    )
     light = _light(dice, lighting)
-    sides = [dice.pick((_shops, _shops, _shops, _houses, _houses, _houses, _park, _park, _open)) for _ in "LR"]
+    kinds: tuple[Side, ...] = (_shops, _shops, _shops, _houses, _houses, _houses, _park, _park, _open)
+    sides = [dice.pick(kinds) for _ in "LR"]
     street = _street(dice, clutter, sides)
-    things, wheels = [], []
+    things: list[tuple[Painter, Thing]] = []
+    wheels: list[Point] = []
 
-    def add(painter, **thing):
+    def add(painter: Painter, **thing: Any) -> None:
         if painter in (paint.car, paint.cyclist):  # never two in one place
             x, z = thing["x"], thing["z"]
             if any(abs(x - a) < 1.4 and abs(z - b) < 5 for a, b in wheels):
@@ -102,7 +127,7 @@ def describe(dice, clutter, lighting):
     return camera, light, street, things
 
 
-def _light(dice, lighting):
+def _light(dice: Dice, lighting: str) -> paint.Light:
     dusk = dice() < {"day": 0.0, "dusk": 1.0, "mixed": 0.3}[lighting]
     across, bright, cloudy, tint, slope = dice(-1, 1), dice(0.75, 1.2), dice(), dice(), dice(0.4, 1.5)
     toward = (across, 0.7 if dice.chance(0.3) else -0.7)  # ahead, or behind the camera
@@ -116,15 +141,26 @@ def _light(dice, lighting):
     return paint.Light(False, ambient, sun, toward, slope, zenith, rgb(246, 249, 250), cloudy)
 
 
-def _street(dice, clutter, sides):
+def _street(dice: Dice, clutter: float, sides: list[Side]) -> paint.Street:
+    def yard(describe_side: Side) -> int:
+        usual = dice.pick((paint.TREE, paint.VOID))
+        known: dict[Side, int] = {_park: paint.TREE, _open: paint.ROAD}
+        return known.get(describe_side, usual)
+
+    def side_road(z: float) -> Point:
+        return (z, z + dice(6, 9)) if dice.chance(0.5) else (-99, -99)
+
     half = dice(3.2, 5.4)
+    middle, walks = half * dice(0.3, 0.6), (dice(1.4, 3.2), dice(1.6, 3.8))
+    yards = yard(sides[0]), yard(sides[1])
+    left, right = dice(12, 40), dice(12, 40)
     return paint.Street(
         clutter=clutter,
-        middle=half * dice(0.3, 0.6),
+        middle=middle,
         half=half,
-        walks=(dice(1.4, 3.2), dice(1.6, 3.8)),
-        yards=tuple({_park: paint.TREE, _open: paint.ROAD}.get(s, dice.pick((paint.TREE, paint.VOID))) for s in sides),
-        side_roads=tuple((z, z + dice(6, 9)) if dice.chance(0.5) else (-99, -99) for z in (dice(12, 40), dice(12, 40))),
+        walks=walks,
+        yards=yards,
+        side_roads=(side_road(left), side_road(right)),
         zebra=dice(9, 30) if dice.chance(0.25) else -99,
         asphalt=dice(92, 126),
         dash=dice.pick((1.0, 2.0, 4.0)),
@@ -132,38 +168,49 @@ def _street(dice, clutter, sides):
     )
 
 
-def _shops(dice, add, street, side):
+def _shops(dice: Dice, add: Add, street: paint.Street, side: int) -> None:
     """A terrace, most of it with shops at the foot."""
     _row(dice, add, street, side, setback=0, width=(6, 11), storeys=(2.7, 5.9), gap=0.08, shops=0.7)
 
 
-def _houses(dice, add, street, side):
+def _houses(dice: Dice, add: Add, street: paint.Street, side: int) -> None:
     """Houses in gardens."""
     setback = dice(2, 5)
     _row(dice, add, street, side, setback=setback, width=(7, 13), storeys=(2, 4.2), gap=0.3, shops=0)
-    _border(dice, add, street, side, dice.pick((paint.hedge, paint.fence, paint.low_wall)))
+    _border(dice, add, street, side, dice.pick(GARDEN_BORDERS))
     _trees(dice, add, street, side, share=0.5, setback=(0.8, setback), size=1.1)
 
 
-def _park(dice, add, street, side):
+def _park(dice: Dice, add: Add, street: paint.Street, side: int) -> None:
     """Grass and tall trees behind railings."""
     _row(dice, add, street, side, setback=dice(25, 40), width=(14, 30), storeys=(2, 6), gap=0.4, shops=0)
-    _border(dice, add, street, side, dice.pick((paint.fence, paint.fence, paint.hedge)))
+    _border(dice, add, street, side, dice.pick(PARK_BORDERS))
     _trees(dice, add, street, side, share=0.9, setback=(1.5, 7), size=1.5)
     _trees(dice, add, street, side, share=0.7, setback=(9, 18), size=1.5)
 
 
-def _open(dice, add, street, side):
+def _open(dice: Dice, add: Add, street: paint.Street, side: int) -> None:
     """A car park, low buildings behind."""
     _row(dice, add, street, side, setback=dice(16, 26), width=(14, 34), storeys=(1.5, 4), gap=0.2, shops=0.3)
     _trees(dice, add, street, side, share=0.5, setback=(1, 14), size=1.1)
     if dice.chance(0.6):
-        _border(dice, add, street, side, dice.pick((paint.fence, paint.hedge)))
+        _border(dice, add, street, side, dice.pick(OPEN_BORDERS))
     for k in range(7):
         _car(dice, add, street.front(side) + side * 5, 12 + 3 * k, (dice.pick((-1, 1)), 0), street.clutter)
 
 
-def _row(dice, add, street, side, *, setback, width, storeys, gap, shops):
+def _row(
+    dice: Dice,
+    add: Add,
+    street: paint.Street,
+    side: int,
+    *,
+    setback: float,
+    width: Point,
+    storeys: Point,
+    gap: float,
+    shops: float,
+) -> None:
     """Buildings along one side, from beside the camera to the far end."""
     x, z, before = street.front(side) + side * setback, dice(-6, 2), 0
     low, high = street.side_roads[side > 0]
@@ -174,14 +221,14 @@ def _row(dice, add, street, side, *, setback, width, storeys, gap, shops):
         floors, where = int(dice(*storeys)), {"start": (x, near), "end": (x, z), "side": side}
         shape = {"storeys": floors, "roof": dice.pick(("flat", "pitched", "gable")), "bare_end": floors > before}
         windows = {"bay": dice(1.7, 3.2), "glazed": dice(0.35, 0.6) if dice.chance(0.8) else 0.85}
-        look = {"colour": dice.pick(paint.WALLS) * dice(0.75, 1.15), "trim": dice.pick(paint.TRIMS)}
+        look: Thing = {"colour": dice.pick(paint.WALLS) * dice(0.75, 1.15), "trim": dice.pick(paint.TRIMS)}
         look["shop"] = dice.pick(paint.SHOPS) if dice.chance(shops) else None
         add(paint.building, salt=dice(0, 256) // 1, **where, **shape, **windows, **look)
         before = 0 if dice.chance(gap) else floors
         z += dice(2, 7) if before == 0 else 0.0
 
 
-def _border(dice, add, street, side, painter):
+def _border(dice: Dice, add: Add, street: paint.Street, side: int, painter: Painter) -> None:
     """Hedge, wall or fence along the back of the pavement, in short lengths."""
     x, height = street.front(side) + side * 0.2, dice(0.9, 1.9)
     low, high = street.side_roads[side > 0]
@@ -194,15 +241,15 @@ def _border(dice, add, street, side, painter):
             add(painter, start=(x, near), end=(x, z), side=side, height=height, colour=colour, **style)
 
 
-def _trees(dice, add, street, side, *, share, setback, size):
-    for z in (8, 13, 19, 27, 37, 50):
+def _trees(dice: Dice, add: Add, street: paint.Street, side: int, *, share: float, setback: Point, size: float) -> None:
+    for z in (8.0, 13.0, 19.0, 27.0, 37.0, 50.0):
         rank, x, z, grown = dice(), street.front(side) + side * dice(*setback), z + dice(-3, 3), size * dice(0.75, 1.3)
         look = {"colour": dice.pick(paint.LEAVES) * dice(0.8, 1.2), "bare": dice.chance(0.3), "salt": dice(0, 256)}
         if rank < share:
             add(paint.tree, x=x, z=z, height=6.5 * grown, spread=2.5 * grown, **look)
 
 
-def _traffic(dice, add, street):
+def _traffic(dice: Dice, add: Add, street: paint.Street) -> None:
     for z in (11, 18, 28, 44):
         _car(dice, add, street.middle - street.half * 0.5, z, (0, 1), street.clutter * 0.8)
         _car(dice, add, street.middle + street.half * 0.5, z + 1, (0, -1), street.clutter * 0.8)
@@ -215,7 +262,7 @@ def _traffic(dice, add, street):
             _car(dice, add, street.kerb(side) + side * 3, crossing, (-side, 0), street.clutter * 0.8)
 
 
-def _car(dice, add, x, z, heading, share):
+def _car(dice: Dice, add: Add, x: float, z: float, heading: tuple[int, int], share: float) -> None:
     rank, x, z = dice(), x + dice(-0.3, 0.3), max(z + dice(-1.5, 1.5), 5.5)
     kind = dice.pick(("hatchback", "hatchback", "hatchback", "saloon", "saloon", "estate", "estate", "van", "bus"))
     colour = dice.pick(paint.PAINTS) * dice(0.8, 1.1)
@@ -223,7 +270,7 @@ def _car(dice, add, x, z, heading, share):
         add(paint.car, x=x, z=z, heading=heading, kind=kind, colour=colour)
 
 
-def _people(dice, add, street):
+def _people(dice: Dice, add: Add, street: paint.Street) -> None:
     for painter, count, share, far in ((paint.pedestrian, 8, 0.9, 32), (paint.cyclist, 3, 0.9, 20)):
         for _ in range(count):
             rank, side, z, across = dice(), dice.pick((-1, 1)), dice(5, far), dice.chance(0.3)
@@ -237,7 +284,7 @@ def _people(dice, add, street):
                 add(painter, x=street.kerb(side) + side * off, z=z, across=across, **shape, **clothes)
 
 
-def _furniture(dice, add, street):
+def _furniture(dice: Dice, add: Add, street: paint.Street) -> None:
     """Lamp posts, signs, traffic lights, bollards and bins along the kerbs."""
     for side in (-1, 1):
         start, gap, height, iron = dice(5, 16), dice(16, 26), dice(5.5, 8.5), dice.pick(paint.POSTS)

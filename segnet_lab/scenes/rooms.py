@@ -1,4 +1,4 @@
-"""Made-up rooms with exact labels and the 37 classes of SUN RGB-D.
+"""Generated rooms with exact labels and the 37 classes of SUN RGB-D.
 
 A room is a floor, three walls, a ceiling and a list of boxes. Its kind (bedroom, kitchen, ...) says which pieces of
 furniture are tried along the walls and in the middle; `furniture.py` builds each piece out of boxes, `room_painters.py`
@@ -7,38 +7,26 @@ paints the boxes from far to near, in the picture and in the label map alike.
 Shapes are filled by the small numpy rasteriser of `painting.py`, which gives the same pixels on every machine.
 """
 
-from typing import NamedTuple
-
-import numpy as np
+from collections.abc import Callable, Iterable, Sequence
 
 from segnet_lab.scenes import furniture as f
 from segnet_lab.scenes import room_painters as p
-from segnet_lab.scenes.painting import Dice, check_scene, mix, rgb
-from segnet_lab.scenes.room_painters import CLASS_NAMES, RoomCanvas
+from segnet_lab.scenes.furniture import Piece, Place
+from segnet_lab.scenes.painting import Camera, Dice, Image, Point, check_scene, mix, rgb
+from segnet_lab.scenes.room_painters import CLASS_NAMES, Box, Light, Pattern, Room, RoomCanvas
 
 __all__ = ["CLASS_NAMES", "scene"]
 
 
-class Light(NamedTuple):
-    ambient: np.ndarray
-    sun: np.ndarray
-    toward: tuple[float, float]  # where the light comes from: (a, b)
+Furnish = Callable[["Layout"], None]  # fills a room of its kind
+Chance = tuple[Piece, float]  # a piece of furniture, and how often it is there
 
-    def on(self, a, b):
-        """Share of that light on an upright face that looks along (a, b)."""
-        return max(a * self.toward[0] + b * self.toward[1], 0.0)
+# Each as often as it is named
+WALL_PATTERNS: tuple[Pattern, ...] = (p.plaster, p.plaster, p.wallpaper)
+DROPPED: tuple[f.SmallThing, ...] = (f.bag, f.carton, f.clothes, f.books, f.paper)
 
 
-class Room(NamedTuple):
-    left: float  # a of the left wall
-    right: float
-    deep: float  # b of the far wall
-    high: float
-    wall: tuple  # colour, pattern
-    floor: tuple
-
-
-def scene(index, *, seed=0, size=(96, 128), clutter=0.5):
+def scene(index: int, *, seed: int = 0, size: Sequence[int] = (96, 128), clutter: float = 0.5) -> tuple[Image, Image]:
     """Room number `index` and its exact labels.
 
     Parameters
@@ -69,10 +57,10 @@ def scene(index, *, seed=0, size=(96, 128), clutter=0.5):
     >>> CLASS_NAMES[label[47, 32]]
     'Floor'
     """
-    size = check_scene(index, seed, size, clutter)
+    height, width = check_scene(index, seed, size, clutter)
     dice = Dice(seed, index)
-    camera, light, room, boxes = describe(dice, clutter)
-    c = RoomCanvas(size, light=light, ambient=light.ambient, sun=light.sun, **camera)
+    camera, turn, light, room, boxes = describe(dice, clutter)
+    c = RoomCanvas((height, width), camera, turn, light)
     p.paint_shell(c, room)
     p.paint_shadows(c, boxes)
     for box in p.far_to_near(boxes, c.eye):
@@ -85,42 +73,44 @@ def scene(index, *, seed=0, size=(96, 128), clutter=0.5):
 # The description: what stands where
 
 
-def describe(dice, clutter):
-    """Camera, light, room and boxes of a scene."""
+def describe(dice: Dice, clutter: float) -> tuple[Camera, Point, Light, Room, list[Box]]:
+    """Camera, its turn (cosine, sine), light, room and boxes of a scene."""
     t = dice(-0.25, 0.25)  # tangent of half the angle, so that cosine and sine need nothing but + * /
-    camera = {"turn": ((1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)), "horizon": dice(0.12, 0.36), "middle": 0.5}
-    camera |= {"focal": dice(0.95, 1.15), "eye": dice(1.25, 1.65), "haze": rgb(0, 0, 0), "clear": 1e9}
+    turn = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
+    camera = Camera(horizon=dice(0.12, 0.36), middle=0.5, focal=dice(0.95, 1.15), eye=dice(1.25, 1.65))
     warm, bright = dice(), dice(0.85, 1.25)
     ambient = mix(rgb(0.60, 0.62, 0.64), rgb(0.66, 0.58, 0.48), warm) * bright
     light = Light(ambient, rgb(0.46, 0.45, 0.42) * bright, (dice.pick((-0.9, 0.9)), dice.pick((-0.5, -0.2))))
-    furnish = dice.pick((_bedroom, _living_room, _office, _kitchen, _bathroom, _meeting_room))
+    kinds: tuple[Furnish, ...] = (_bedroom, _living_room, _office, _kitchen, _bathroom, _meeting_room)
+    furnish = dice.pick(kinds)
     room = _room(dice, furnish)
     layout = Layout(dice, clutter, room)
     furnish(layout)
     layout.finish()
-    return camera, light, room, layout.boxes
+    return camera, turn, light, room, layout.boxes
 
 
-def _room(dice, furnish):
+def _room(dice: Dice, furnish: Furnish) -> Room:
     small = furnish in (_bathroom, _kitchen)
     width, off = dice(2.4, 3.2) if small else dice(3.2, 4.8), dice(0.35, 0.65)
     deep, high = dice(2.3, 3.0) if small else dice(2.8, 4.2), dice(2.3, 2.7)
     paint = dice.pick((f.LINEN, rgb(196, 200, 204), rgb(206, 190, 160), rgb(170, 186, 180), rgb(190, 168, 156)))
-    wall = (paint * dice(0.85, 1.1), dice.pick((p.plaster, p.plaster, p.wallpaper)))
+    colour, pattern = paint * dice(0.85, 1.1), dice.pick(WALL_PATTERNS)
     floor = dice.pick(((dice.pick(f.WOODS), p.planks), (dice.pick(f.CLOTHS), p.weave), (f.LINEN, p.tiles)))
     if small:
-        wall = (wall[0], p.small_tiles if furnish is _bathroom and dice.chance(0.5) else p.plaster)
+        pattern = p.small_tiles if furnish is _bathroom and dice.chance(0.5) else p.plaster
         floor = (f.LINEN * dice(0.5, 0.9), p.tiles)
-    return Room(-width * off, width * (1 - off), deep, high, wall, floor)
+    return Room(-width * off, width * (1 - off), deep, high, (colour, pattern), floor)
 
 
 class Wall:
     """A wall that fills up from one end: `take` gives the next free place that is wide enough."""
 
-    def __init__(self, place, length):
+    def __init__(self, place: Place, length: float) -> None:
         self.place, self.length, self.used = place, length, 0.0
 
-    def take(self, width, gap):
+    def take(self, width: float, gap: float) -> Place | None:
+        """The next free place of this width, after a gap; None if the wall is full."""
         start = self.used + gap
         if start + width > self.length:
             return None
@@ -129,7 +119,7 @@ class Wall:
 
 
 # Width of a piece: least and most, m
-WIDTHS = {
+WIDTHS: dict[Piece, Point] = {
     f.bed: (1.0, 1.8),
     f.night_stand: (0.45, 0.55),
     f.dresser: (1.0, 1.5),
@@ -160,7 +150,7 @@ WIDTHS = {
     f.waste_bin: (0.35, 0.35),
 }
 # What may hang above a low piece
-ABOVE = {
+ABOVE: dict[Piece, tuple[Piece, ...]] = {
     f.bed: (f.picture, f.picture, f.window),
     f.dresser: (f.mirror, f.picture, f.wall_tv),
     f.low_cabinet: (f.picture, f.mirror, f.wall_tv, f.wall_shelf, f.whiteboard),
@@ -176,8 +166,9 @@ ABOVE = {
 class Layout:
     """A room that is being furnished: its walls, its middle, and the boxes so far."""
 
-    def __init__(self, dice, clutter, room):
-        self.dice, self.clutter, self.boxes = dice, clutter, []
+    def __init__(self, dice: Dice, clutter: float, room: Room) -> None:
+        self.dice, self.clutter = dice, clutter
+        self.boxes: list[Box] = []
         self.width, self.deep, self.high = room.right - room.left, room.deep, room.high
         corner = room.deep - 0.9  # the rest of the side walls is behind what stands along the far wall
         self.back = Wall(f.Place(room.left, room.deep, (1, 0), (0, -1), self.boxes), self.width)
@@ -190,7 +181,7 @@ class Layout:
         self.walls = [self.back, *self.sides]
         self.middle = f.Place(room.left, 0.0, (1, 0), (0, 1), self.boxes)
 
-    def line(self, wall, pieces, shuffle=False):
+    def line(self, wall: Wall, pieces: Iterable[Chance], shuffle: bool = False) -> None:
         """Put pieces, each with its chance, along a wall one after the other, and hang something above low ones."""
         dice, queue = self.dice, list(pieces)
         while queue:
@@ -204,7 +195,7 @@ class Layout:
                 wide = min(width, dice(0.7, 1.5))
                 dice.pick(ABOVE[piece])(place.moved((width - wide) * 0.5), dice, wide, self.clutter)
 
-    def dining(self, s, d, w, deep):
+    def dining(self, s: float, d: float, w: float, deep: float) -> None:
         """A table with chairs along both sides; people stand where some are missing."""
         dice = self.dice
         f.table(self.middle, dice, s, d, w, deep, 0.75, self.clutter)
@@ -217,18 +208,25 @@ class Layout:
                 elif dice() < self.clutter and facing > 0:
                     f.person(self.middle, dice, x, far + 0.1)
 
-    def passer_by(self, d):
+    def passer_by(self, d: float) -> None:
+        """Perhaps someone who stands d metres into the room."""
         if self.dice() < self.clutter * 0.5:
             f.person(self.middle, self.dice, self.dice(0.8, self.width - 0.8), d)
 
-    def finish(self):
+    def finish(self) -> None:
         """Fill what is still free along the walls, drop things on the floor, hang up a lamp."""
         dice, clutter = self.dice, self.clutter
-        spare = [(f.low_cabinet, 0.6), (f.plant, 0.4), (f.boxes, clutter), (f.picture, 0.7), (f.radiator, 0.3)]
+        spare: list[Chance] = [
+            (f.low_cabinet, 0.6),
+            (f.plant, 0.4),
+            (f.boxes, clutter),
+            (f.picture, 0.7),
+            (f.radiator, 0.3),
+        ]
         for wall in self.walls:
             self.line(wall, [*spare, (f.coats, clutter * 0.5)], shuffle=True)
         for _ in range(5):
-            thing = dice.pick((f.bag, f.carton, f.clothes, f.books, f.paper))
+            thing = dice.pick(DROPPED)
             s, d = dice(0.5, self.width - 0.8), dice(1.6, self.deep - 0.8)
             if dice() < clutter * 0.5:
                 thing(self.middle, dice, s, d, 0)
@@ -236,20 +234,28 @@ class Layout:
             f.ceiling_lamp(self.middle, dice, self.width * dice(0.35, 0.65), self.deep * dice(0.5, 0.8), self.high)
 
 
-def _bedroom(room):
-    dice, beside = room.dice, (f.night_stand, 0.8)
+def _bedroom(room: Layout) -> None:
+    dice = room.dice
+    beside: Chance = (f.night_stand, 0.8)
     first, *others = room.walls if dice.chance(0.7) else (room.sides[0], room.back, room.sides[1])
     room.line(first, [beside, (f.bed, 1), beside, (f.wardrobe, 0.8), (f.boxes, room.clutter)])
-    pieces = [(f.dresser, 1), (f.wardrobe, 0.6), (f.door, 0.6), (f.window, 0.8), (f.mirror, 0.4)]
+    pieces: list[Chance] = [(f.dresser, 1), (f.wardrobe, 0.6), (f.door, 0.6), (f.window, 0.8), (f.mirror, 0.4)]
     for wall in others:
         room.line(wall, [*pieces, (f.coats, room.clutter), (f.desk_and_chair, 0.5)], shuffle=True)
     if dice.chance(0.5):
         f.rug(room.middle, dice, 0.4, room.deep * 0.3, dice(1.4, 2.2), dice(0.8, 1.4))
 
 
-def _living_room(room):
+def _living_room(room: Layout) -> None:
     dice = room.dice
-    pieces = [(f.bookshelf, 0.8), (f.window, 0.7), (f.floor_lamp, 0.8), (f.plant, 0.5), (f.picture, 0.5), (f.door, 0.4)]
+    pieces: list[Chance] = [
+        (f.bookshelf, 0.8),
+        (f.window, 0.7),
+        (f.floor_lamp, 0.8),
+        (f.plant, 0.5),
+        (f.picture, 0.5),
+        (f.door, 0.4),
+    ]
     pieces += [(f.low_cabinet, 0.5), (f.radiator, 0.4)]
     for wall, first in zip(room.walls, ((f.sofa, 0.85), (f.tv_stand, 0.8), (f.sofa, 0.4)), strict=True):
         room.line(wall, [(f.floor_lamp, 0.3), first])
@@ -260,17 +266,23 @@ def _living_room(room):
         f.table(room.middle, dice, s, d, w, 0.6, 0.45, room.clutter)
 
 
-def _office(room):
-    pieces = [(f.desk_and_chair, 0.8), (f.desk_and_chair, 0.8), (f.bookshelf, 0.7), (f.rack, 0.6), (f.low_cabinet, 0.8)]
+def _office(room: Layout) -> None:
+    pieces: list[Chance] = [
+        (f.desk_and_chair, 0.8),
+        (f.desk_and_chair, 0.8),
+        (f.bookshelf, 0.7),
+        (f.rack, 0.6),
+        (f.low_cabinet, 0.8),
+    ]
     pieces += [(f.whiteboard, 0.5), (f.window, 0.5), (f.door, 0.4), (f.waste_bin, 0.5), (f.boxes, room.clutter)]
     for wall in room.walls:
         room.line(wall, pieces, shuffle=True)
     room.passer_by(room.deep * 0.55)
 
 
-def _kitchen(room):
+def _kitchen(room: Layout) -> None:
     dice = room.dice
-    row = [(f.kitchen_row, 1), (f.fridge, 0.9)]
+    row: list[Chance] = [(f.kitchen_row, 1), (f.fridge, 0.9)]
     room.line(room.back, row if dice.chance(0.5) else row[::-1])
     for wall in room.sides:
         room.line(wall, [(f.door, 0.6), (f.window, 0.7), (f.rack, 0.6), (f.low_cabinet, 0.8)], shuffle=True)
@@ -281,9 +293,9 @@ def _kitchen(room):
     room.passer_by(room.deep - 1.1)
 
 
-def _bathroom(room):
+def _bathroom(room: Layout) -> None:
     dice = room.dice
-    pieces = [(f.wash_stand, 1), (f.towel, 0.8), (f.window, 0.4)]
+    pieces: list[Chance] = [(f.wash_stand, 1), (f.towel, 0.8), (f.window, 0.4)]
     room.line(room.back, [(f.bathtub, 0.6)])
     room.line(room.back, [(f.toilet, 1), *pieces], shuffle=True)
     for wall in room.sides:
@@ -292,9 +304,9 @@ def _bathroom(room):
         f.rug(room.middle, dice, dice(0.4, 1.0), room.deep - 1.6, 0.8, 0.5)
 
 
-def _meeting_room(room):
+def _meeting_room(room: Layout) -> None:
     dice = room.dice
-    pieces = [(f.whiteboard, 0.8), (f.wall_tv, 0.6), (f.door, 0.6), (f.window, 0.7), (f.low_cabinet, 0.5)]
+    pieces: list[Chance] = [(f.whiteboard, 0.8), (f.wall_tv, 0.6), (f.door, 0.6), (f.window, 0.7), (f.low_cabinet, 0.5)]
     for wall in room.walls:
         room.line(wall, [*pieces, (f.radiator, 0.4), (f.plant, 0.5)], shuffle=True)
     room.dining(0.7, room.deep * dice(0.4, 0.5), min(dice(1.6, 2.6), room.width - 1.4), dice(0.8, 1.1))

@@ -5,15 +5,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segnet_lab.scenes.painting import Canvas, Dice, _noise_tile, cover, noise, random_bits, repeat, rgb, smooth_noise
+from segnet_lab.scenes.painting import (
+    Camera,
+    Canvas,
+    Dice,
+    _noise_tile,
+    cover,
+    noise,
+    random_bits,
+    repeat,
+    rgb,
+    smooth_noise,
+)
 
 GREY, DARK = rgb(100, 100, 100), rgb(0, 0, 0)
 
 
 def canvas(size=(100, 200), **options):
     """Horizon in the middle, focal length 100 pixels, eye 2 m above the ground, white light, clear air."""
-    light = {"ambient": rgb(1, 1, 1), "sun": rgb(1, 1, 1), "haze": rgb(200, 200, 200), "clear": 1e9}
-    return Canvas(size, 9, **({"horizon": 0.5, "middle": 0.5, "focal": 100 / size[0], "eye": 2.0} | light | options))
+    camera = Camera(horizon=0.5, middle=0.5, focal=100 / size[0], eye=2.0)._replace(**options)
+    return Canvas(size, 9, camera, ambient=rgb(1, 1, 1), sun=rgb(1, 1, 1), haze=rgb(200, 200, 200))
 
 
 # ---- chance

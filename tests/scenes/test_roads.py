@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segnet_lab.scenes import road_painters as paint
-from segnet_lab.scenes.painting import Canvas, Dice, rgb
+from segnet_lab.scenes.painting import Camera, Canvas, Dice, rgb
 from segnet_lab.scenes.roads import LIGHTING, _depth, describe, scene
 
 # Pixels of each class in the 367 training labels of CamVid (360 x 480, the authors' 11 classes and void = 11), counted
@@ -158,8 +158,8 @@ def test_clutter_leaves_street_and_light_alone():
 def road_canvas():
     white = rgb(1, 1, 1)
     light = paint.Light(False, white, white * 0, (0, -1), 1.0, rgb(200, 200, 250), rgb(220, 220, 220), 0.5)
-    camera = {"horizon": 0.5, "middle": 0.5, "focal": 1.2, "eye": 1.35, "clear": 500.0}
-    return Canvas((100, 140), paint.VOID, ambient=white, sun=white * 0, haze=light.haze, **camera), light
+    camera = Camera(horizon=0.5, middle=0.5, focal=1.2, eye=1.35, clear=500.0)
+    return Canvas((100, 140), paint.VOID, camera, ambient=white, sun=white * 0, haze=light.haze), light
 
 
 def rows_and_columns(mask):
@@ -170,7 +170,7 @@ def test_near_covers_far():
     for i in range(12):
         camera, light, _, things = describe(Dice(0, i), 0.5, "mixed")
         painter, nearest = min((t for t in things if t[0] is not paint.bonnet), key=_depth)
-        alone = Canvas((96, 128), 99, ambient=light.ambient, sun=light.sun, haze=light.haze, **camera)
+        alone = Canvas((96, 128), 99, camera, ambient=light.ambient, sun=light.sun, haze=light.haze)
         painter(alone, light, **nearest)
         label, drawn = scene(i)[1], alone.label != 99
         free = label != paint.VOID  # the bonnet of the camera's own car is nearer still
@@ -265,6 +265,7 @@ def test_all_markings_are_road():
         ({"size": (96, 4096)}, r"size must be .* got \(96, 4096\)"),
         ({"clutter": 1.5}, r"clutter must lie in 0..1 .* got 1.5"),
         ({"clutter": float("nan")}, "clutter must lie in 0..1 .* got nan"),
+        ({"clutter": "much"}, "clutter must lie in 0..1 .* got 'much'"),
         ({"lighting": "night"}, "unknown lighting 'night'; choose one of day, dusk, mixed"),
         ({"seed": -1}, r"seed must be a whole number from 0 to 2\*\*32 - 1, got -1"),
         ({"index": 0.5}, "index must be a whole number .* got 0.5"),
