@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from segnet_lab import results
 from segnet_lab._support.errors import InvalidInput, NotFound, unknown
@@ -14,12 +15,15 @@ from segnet_lab.data import SegmentationDataset, load_dataset, read_image
 from segnet_lab.data.base import check_size, resize_image
 from segnet_lab.data.images import read_rgb
 from segnet_lab.inference.predict import input_size
-from segnet_lab.models import create_model
+from segnet_lab.models.build import build
+from segnet_lab.models.from_runs import config_of
 from segnet_lab.runs.directory import RunDirectory
 from segnet_lab.runs.provenance import TrainedOn, check_classes, in_words
+from segnet_lab.runs.records import is_guest
 
 NEEDS = {  # what a lesson may need of a run -> what is said where it is missing
     "weights": "no weights here: train it with the command in its run.json",
+    "network": "a network of your own, which only your code can make: lessons look into the kit's own",
     "codes": "no decoding by pooling codes, which this lesson is about: train a segnet_basic or a segnet",
     "dropout": "no dropout, so all samples would be equal: train a bayesian_segnet_basic, or with --dropout 0.5",
 }
@@ -50,7 +54,7 @@ def choose_run(runs: str, name: str = "", usual: Sequence[str] = ("segnet_basic"
     >>> choose_run("roadscenes", "fcn_basic", needs="codes")
     Traceback (most recent call last):
     ...
-    ValueError: fcn_basic of 'roadscenes': no decoding by pooling codes, which this lesson is about: train a ...
+    segnet_lab...InvalidInput: fcn_basic of 'roadscenes': no decoding by pooling codes, which this lesson is about: ...
     """
     return next(iter(choose_runs(runs, [name] if name else [], usual, needs, most=1).values()))
 
@@ -70,7 +74,7 @@ def choose_runs(
         if name not in known:
             raise InvalidInput(unknown(f"run of {runs}", name, known))
     chosen = {name: known[name] for name in names or _usual_first(known, usual)}
-    lacking = {}
+    lacking: dict[str, list[str]] = {}
     for name, run in chosen.items():
         lacking.setdefault(lacks(run, needs), []).append(name)
     fit = {name: chosen[name] for name in lacking.pop("", [])}
@@ -84,8 +88,10 @@ def lacks(run: Path, needs: str) -> str:
     directory = RunDirectory(run)
     if not directory.has_weights():
         return "weights"
+    if is_guest(directory.about()["model"]):
+        return "network"
     with torch.device("meta"):
-        model = create_model(**directory.about()["model"])
+        model = build(config_of(directory))
     if needs == "codes" and not any(kept.kind == "codes" for kept in model.memory(32, 32)):
         return needs
     if needs == "dropout" and not any(m.p > 0 for m in model.modules() if isinstance(m, torch.nn.Dropout)):
@@ -93,7 +99,7 @@ def lacks(run: Path, needs: str) -> str:
     return ""
 
 
-def images_for(run: Path, dataset: str = "", split: str = "val", root: str = "", **options) -> SegmentationDataset:
+def images_for(run: Path, dataset: str = "", split: str = "val", root: str = "", **options: Any) -> SegmentationDataset:
     """The run's own images; or those of another data set, at the size of the run, and then it is printed.
 
     Parameters
@@ -135,7 +141,7 @@ def first_images(data: SegmentationDataset, count: int) -> SegmentationDataset:
     return data if count >= len(data) else data.part(range(count))
 
 
-def picture_for(model, file: str) -> Tensor:
+def picture_for(model: nn.Module, file: str) -> Tensor:
     """A picture of one's own at the size at which the network looks at it, (3, H, W) float32 in 0..1."""
     pixels = read_rgb(Path(file).expanduser())
     return read_image(resize_image(pixels, input_size(model, pixels.shape[:2])))
@@ -176,7 +182,7 @@ def scored_in_words(runs: str, names: Collection[str] | None = None, split: str 
     >>> print(scored_in_words("roadscenes"))
     roadscenes val, 60 images at 96x128; BF by convention 'paper' within 0.75 % of the diagonal
     """
-    lines = {}
+    lines: dict[str, list[str]] = {}
     for name, run in results.list_runs(runs).items():
         scores = RunDirectory(run).scores()
         if split in scores and (names is None or name in names):
@@ -189,6 +195,7 @@ def scored_in_words(runs: str, names: Collection[str] | None = None, split: str 
 # ------------------------------------------------------------------------------------ before a kernel starts
 
 SETS = ("runs", "pictures", "on_camvid")  # parameters that name a set of runs
+USUAL = {"split": "val", "root": "", "dataset": ""}  # what a lesson without that parameter takes
 RUNS = ("model", "models", "plain", "other", "a", "b")  # parameters that name runs of `runs`
 
 
@@ -208,37 +215,42 @@ def check_choices(values: Mapping[str, object], given: Collection[str]) -> None:
         Names the parameter and says what there is.
     """
     asked = {name: values[name] for name in given if values[name] not in ("", [])}
-    for name in SETS:
-        if name in asked:
-            results.find_runs(asked[name])
-    if "runs" in values:
-        known = results.list_runs(values["runs"]) if any(name in asked for name in RUNS) else {}
-        for name in RUNS:
-            for run in [asked[name]] if isinstance(asked.get(name), str) else asked.get(name, []):
-                if run not in known:
-                    raise InvalidInput(unknown(f"run of {values['runs']}", run, known))
-    if "root" in asked and not Path(asked["root"]).expanduser().is_dir():
-        raise NotFound(f"root {asked['root']} is no folder")
-    if isinstance(asked.get("picture"), str) and not Path(asked["picture"]).expanduser().is_file():
-        raise NotFound(f"picture {asked['picture']} is no file")
-    if "size" in asked:
-        check_size(asked["size"])
-    numbers = [name for name in ("image", "picture") if isinstance(asked.get(name), int)]
+    for group in (group for name in SETS for group in _names(asked.get(name))):
+        results.find_runs(group)
+    if "runs" in values and (runs := [run for name in RUNS for run in _names(asked.get(name))]):
+        known = results.list_runs(str(values["runs"]))
+        for run in runs:
+            if run not in known:
+                raise InvalidInput(unknown(f"run of {values['runs']}", run, known))
+    root, picture, size = asked.get("root"), asked.get("picture"), asked.get("size")
+    if isinstance(root, str) and not Path(root).expanduser().is_dir():
+        raise NotFound(f"root {root} is no folder")
+    if isinstance(picture, str) and not Path(picture).expanduser().is_file():
+        raise NotFound(f"picture {picture} is no file")
+    if isinstance(size, list | tuple):
+        check_size(size)
+    numbers = {name: number for name in ("image", "picture") if isinstance(number := asked.get(name), int)}
     if numbers or {"dataset", "root", "split"} & asked.keys():
         data = _images(values)
-        for name in numbers if data else ():
-            if not 0 <= asked[name] < len(data):
-                raise InvalidInput(f"{name} {asked[name]}: {data.name} {data.split} has images 0 to {len(data) - 1}")
+        for name, number in numbers.items():
+            if data is not None and not 0 <= number < len(data):
+                raise InvalidInput(f"{name} {number}: {data.name} {data.split} has images 0 to {len(data) - 1}")
+
+
+def _names(value: object) -> list[str]:
+    """One name or several, as a list; none for anything else."""
+    return [value] if isinstance(value, str) else list(map(str, value)) if isinstance(value, list) else []
 
 
 def _images(values: Mapping[str, object]) -> SegmentationDataset | None:
-    """The images that a notebook with these parameters takes."""
-    split, root, dataset = values.get("split", "val"), values.get("root") or None, values.get("dataset")
+    """The images that a notebook with these parameters takes; None if it takes none."""
+    split, root, dataset = (str(values.get(name) or usual) for name, usual in USUAL.items())
     if "runs" not in values:
-        return load_dataset(dataset, split, root=root) if dataset else None
-    known, names = results.list_runs(values["runs"]), values.get("model") or values.get("models") or ""
-    run = known.get(names if isinstance(names, str) else names[0], next(iter(known.values())))
-    return results.images_of(run, dataset, split, root=root)
+        return load_dataset(dataset, split, root=root or None) if dataset else None
+    known = results.list_runs(str(values["runs"]))
+    names = _names(values.get("model")) + _names(values.get("models"))
+    run = next((known[name] for name in names if name in known), next(iter(known.values())))
+    return results.images_of(run, dataset, split, root=root or None)
 
 
 def _usual_first(known: Mapping[str, Path], usual: Sequence[str]) -> list[str]:

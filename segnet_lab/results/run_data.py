@@ -1,13 +1,18 @@
 """The images of a run: those it was trained on, validated on, or another split of the same set."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from segnet_lab._support.errors import InvalidInput, NotFound
 from segnet_lab.data import SegmentationDataset, load_dataset
 from segnet_lab.runs.directory import RunDirectory
 from segnet_lab.runs.places import find_run
 from segnet_lab.runs.provenance import TrainedOn
+from segnet_lab.runs.records import DataRecord, SetRecord
+
+RunName = str | os.PathLike[str]
 
 
 class OtherImages(InvalidInput):
@@ -15,11 +20,11 @@ class OtherImages(InvalidInput):
 
 
 def data_of(
-    run: str | os.PathLike,
+    run: RunName,
     split: str = "val",
-    root: str | os.PathLike | None = None,
+    root: str | os.PathLike[str] | None = None,
     strict: bool = True,
-    **options,
+    **options: Any,
 ) -> SegmentationDataset:
     """The images that a run was trained on, validated on, or another split of the same data set with the same options.
 
@@ -53,18 +58,18 @@ def data_of(
         there = _training_set(run, about, root)
         if there is not None and _differ(about, there):
             never_met = f", so nobody knows whether it has seen those of {split!r}"
-            raise OtherImages(_other_images(run, "training", about, len(there), never_met))
+            raise OtherImages(_other_images(run, "training", about, f"{len(there)} now", never_met))
     elif _differ(recorded, data):
-        raise OtherImages(_other_images(run, split, recorded, len(data)))
+        raise OtherImages(_other_images(run, split, recorded, f"{len(data)} now"))
     return data
 
 
 def images_of(
-    run: str | os.PathLike,
+    run: RunName,
     dataset: str | None = None,
     split: str = "val",
-    root: str | os.PathLike | None = None,
-    **options,
+    root: str | os.PathLike[str] | None = None,
+    **options: Any,
 ) -> SegmentationDataset:
     """The run's own images, or, where a data set is named, those that are there now: at the size of the run.
 
@@ -84,7 +89,7 @@ def images_of(
     return load_dataset(dataset, split, root=root, **{"size": trained_on.size} | options)
 
 
-def beside_training(run: str | os.PathLike, data: SegmentationDataset) -> list[str]:
+def beside_training(run: RunName, data: SegmentationDataset) -> list[str]:
     """What a reader must know of images that a run is scored on, beside its score: one sentence each, often none.
 
     Parameters
@@ -104,7 +109,7 @@ def beside_training(run: str | os.PathLike, data: SegmentationDataset) -> list[s
     met = [record for record in (about, about.get("validation")) if isinstance(record, dict)]
     if data.name != trained_on.name or not about.get("fingerprint"):
         return [] if trained_on.called == data.called else [f"the network was trained on {trained_on}"]
-    if about["fingerprint"] == data.fingerprint():
+    if about.get("fingerprint") == data.fingerprint():
         return []
     remarks = []
     if all(record.get("fingerprint") != data.fingerprint() for record in met):
@@ -112,7 +117,8 @@ def beside_training(run: str | os.PathLike, data: SegmentationDataset) -> list[s
             remarks.append(f"the network was trained on {trained_on}")
         elif any(_is_of(record, data) for record in met):
             remarks.append("these are not the images and labels that the run has on record")
-    roots = dict.fromkeys((None, data.options.get("root")))  # where the run says; or where these lie, if it was moved
+    place = data.options.get("root")
+    roots = (None,) if place is None else (None, str(place))  # where the run says; or where these lie, if it was moved
     sets = (_training_set(run, about, root) for root in roots)
     there = next((found for found in sets if found is not None and not _differ(about, found)), None)
     if there is not None:
@@ -123,18 +129,11 @@ def beside_training(run: str | os.PathLike, data: SegmentationDataset) -> list[s
     return [*remarks, "what it was trained on is not there as it was, so nobody knows whether it has seen these images"]
 
 
-def _load(run, about: dict, role: str, root, options: dict) -> tuple[SegmentationDataset, dict | None]:
+def _load(
+    run: RunName, about: DataRecord, role: str, root: RunName | None, options: Mapping[str, Any]
+) -> tuple[SegmentationDataset, SetRecord | None]:
     """The images of a role, and what is on record of them: None if the run never met them."""
-    validation, met = about.get("validation"), None
-    name, split, kept = about["name"], role, about["options"]
-    if role == "train":
-        split, met = about["split"], about
-    elif isinstance(validation, dict) and (role == "val" or _is_split(validation, about, role)):
-        name, split, kept, met = validation["name"], validation["split"], validation["options"], validation
-    elif role == "val" and validation:  # an older version noted the split alone
-        split, met = validation, {}
-    if met is None:
-        kept = {option: value for option, value in kept.items() if option != "part"}
+    name, split, kept, met = _of_role(about, role)
     asked = {**kept, **options} | ({} if root is None else {"root": root})
     try:
         data = load_dataset(name, split=split, **asked)
@@ -145,35 +144,46 @@ def _load(run, about: dict, role: str, root, options: dict) -> tuple[Segmentatio
         where = f"the {role} images of run {run} ({name})" + (" are not where they were" if moved else "")
         raise NotFound(f"{where}: {error}{hint}") from None
     except IndexError as error:  # a part, of a set that has fewer images now
-        raise OtherImages(_other_images(run, role, met or about, error)) from None
-    if kept.get("part") is not None and not _changes_images(met, options):
+        raise OtherImages(_other_images(run, role, met or about, str(error))) from None
+    if met is not None and kept.get("part") is not None and not _changes_images(met, options):
         data.part_name = met.get("part") or data.part_name  # "fold 2 of 5"
     return data, met
 
 
-def _is_of(record: dict, data: SegmentationDataset) -> bool:
+def _of_role(about: DataRecord, role: str) -> tuple[str, str, dict[str, Any], SetRecord | None]:
+    """Name, split and options of the data set of a role, and what is on record of it."""
+    if role == "train":
+        return about["name"], about["split"], about["options"], about
+    validation = about.get("validation")
+    if isinstance(validation, dict) and (role == "val" or _is_split(validation, about, role)):
+        return validation["name"], validation["split"], validation["options"], validation
+    options = {option: value for option, value in about["options"].items() if option != "part"}
+    split = validation if role == "val" and isinstance(validation, str) else role  # an older version noted that alone
+    return about["name"], split, options, None
+
+
+def _is_of(record: SetRecord, data: SegmentationDataset) -> bool:
     """Whether a data set stands for what is on record, by split and part."""
     return (record["split"], record["options"].get("part")) == (data.split, data.options.get("part"))
 
 
-def _is_split(validation: dict, about: dict, split: str) -> bool:
+def _is_split(validation: SetRecord, about: DataRecord, split: str) -> bool:
     """Whether a run was validated on all of a split of what it was trained on."""
     trained_with = {name: value for name, value in about["options"].items() if name != "part"}
     return (validation["name"], validation["split"], validation["options"]) == (about["name"], split, trained_with)
 
 
-def _changes_images(recorded: dict | None, options: dict) -> bool:
+def _changes_images(recorded: SetRecord | None, options: Mapping[str, Any]) -> bool:
     """Whether options ask for other images than those on record."""
-    kept = (recorded or {}).get("options", {})
+    kept = recorded["options"] if recorded is not None else {}
     return any(kept.get(name) != value for name, value in options.items() if name not in ("root", "size", "cache"))
 
 
-def _differ(recorded: dict, data: SegmentationDataset) -> bool:
-    return bool(recorded.get("fingerprint")) and recorded["fingerprint"] != data.fingerprint()
+def _differ(recorded: SetRecord, data: SegmentationDataset) -> bool:
+    return bool(recorded.get("fingerprint")) and recorded.get("fingerprint") != data.fingerprint()
 
 
-def _other_images(run, role: str, recorded: dict, now: object, and_so: str = "") -> str:
-    now = f"{now} now" if isinstance(now, int) else now
+def _other_images(run: RunName, role: str, recorded: SetRecord, now: str, and_so: str = "") -> str:
     return (
         f"the {role} images of run {run} ({recorded.get('called', recorded['name'])}) are no longer those on "
         f"record: {recorded['images']} then, {now}, of other names or with other labels{and_so}. Put them back; or, to "
@@ -182,7 +192,7 @@ def _other_images(run, role: str, recorded: dict, now: object, and_so: str = "")
     )
 
 
-def _training_set(run, about: dict, root) -> SegmentationDataset | None:
+def _training_set(run: RunName, about: DataRecord, root: RunName | None) -> SegmentationDataset | None:
     """What a run was trained on, as it is there now; None if it is not."""
     try:
         return _load(run, about, "train", root, {})[0]

@@ -1,5 +1,6 @@
 """Runs as tables: what was measured, where it came from, and the paper's numbers beside it."""
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,13 @@ from segnet_lab.data.cards import SPLITS
 from segnet_lab.models import list_models
 from segnet_lab.runs.directory import RunDirectory, runs_of
 from segnet_lab.runs.provenance import called
+from segnet_lab.runs.records import Scores
 
 SCORES = ("G", "C", "mIoU", "BF")
 CLASS_SCORES = ("accuracy", "IoU", "BF")
 
 
-def list_runs(name: str | os.PathLike) -> dict[str, Path]:
+def list_runs(name: str | os.PathLike[str]) -> dict[str, Path]:
     """Run name -> run directory, networks in the paper's order, then by name.
 
     A folder whose run.json cannot be read as that of a run is left out, with a warning that names the file.
@@ -32,7 +34,7 @@ def list_runs(name: str | os.PathLike) -> dict[str, Path]:
 
 
 def scores_table(name: str, split: str = "val") -> pd.DataFrame:
-    """One row a finished run of a set.
+    """One row per finished run of a set.
 
     Parameters
     ----------
@@ -44,9 +46,9 @@ def scores_table(name: str, split: str = "val") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Indexed by run; model; data, split, images, size and BF convention that were scored; width, balancing, epochs,
-        epoch (the selected one), minutes of training, and G, C, mIoU, BF in percent. A run without scores of that split
-        is left out.
+        Indexed by run; model; data, split, images, size and BF convention that were scored; width (nan for a network
+        of your own), balancing, epochs, epoch (the selected one), minutes of training, and G, C, mIoU, BF in percent.
+        A run without scores of that split is left out.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def scores_table(name: str, split: str = "val") -> pd.DataFrame:
             "images": on["images"],
             "size": "x".join(map(str, on["size"])) if on["size"] else "",
             "convention": on["convention"],
-            "width": about["model"]["width"],
+            "width": about["model"].get("width", math.nan),
             "balancing": about["recipe"]["balancing"],
             "epochs": about["recipe"]["epochs"],
             "epoch": scores["epoch"],
@@ -103,7 +105,7 @@ def check_role(split: str) -> None:
         raise InvalidInput(unknown("split", split, SPLITS))
 
 
-def _scored(name: str, split: str) -> Iterator[tuple[RunDirectory, dict]]:
+def _scored(name: str, split: str) -> Iterator[tuple[RunDirectory, Scores]]:
     check_role(split)
     for folder in list_runs(name).values():
         run = RunDirectory(folder)

@@ -1,5 +1,6 @@
 """What lessons look at: runs that are there, their own images, and other data only where the classes agree."""
 
+import json
 import shutil
 
 import numpy as np
@@ -244,3 +245,16 @@ def test_no_lesson_shows_one_data_set_beside_another_by_default():
         known = notebooks.parameters(lesson)
         if {"dataset", "runs"} <= set(known):  # 12: labels alone, that no network looks at
             assert known["dataset"].default == "" or lesson.startswith("12"), lesson
+
+
+def test_a_network_of_ones_own_is_no_lessons_choice(own, tmp_path, monkeypatch):
+    shutil.copytree(own / "runs" / "mine", tmp_path / "mine")
+    monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path))
+    for name in ("one", "two"):
+        file = tmp_path / "mine" / name / "run.json"
+        guest = {"name": "MyNet", "num_classes": 3, "parameters": 7, "class": "mine.MyNet"}
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"model": guest}))
+    assert choose_run("mine").name == "flat"  # what the lesson can make again
+    with pytest.raises(ValueError, match="one of 'mine': a network of your own, which only your code can make"):
+        choose_run("mine", "one")
+    assert list(scores_of("mine").index) == ["flat", "one", "two"]  # its scores are as good as others'

@@ -1,6 +1,7 @@
 """Runs as tables. Runs are written by hand here: a table shows what lies in the files, and nothing else."""
 
 import json
+import math
 
 import pandas as pd
 import pytest
@@ -8,32 +9,6 @@ import pytest
 from segnet_lab import results
 
 SCORES = {"G": 0.5, "C": 0.4, "mIoU": 0.3, "BF": 0.2, "class_accuracy": [0.1, 0.7], "class_IoU": [0.0, 0.6]}
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    """A function that writes a run of the set "some"."""
-    monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-
-    def write(name, model, scores=None, data="roadscenes", options=None):
-        folder = tmp_path / "some" / name
-        folder.mkdir(parents=True)
-        about = {
-            "model": {"name": model, "width": 0.5},
-            "data": {
-                "name": data, "split": "train", "images": 300, "validation": "val", "options": options or {},
-                "class_names": ["Sky", "Road"],
-            },
-            "recipe": {"balancing": "natural", "epochs": 9},
-        }  # fmt: skip
-        (folder / "run.json").write_text(json.dumps(about))
-        (folder / "log.csv").write_text("epoch,seconds\n1,30\n2,60\n")
-        if scores:
-            (folder / "scores.json").write_text(json.dumps(scores))
-        return folder
-
-    return write
 
 
 def test_runs_come_in_the_papers_order_and_unfinished_ones_have_no_scores(runs):
@@ -92,63 +67,20 @@ def test_ones_own_runs_come_before_those_of_the_kit_and_a_path_will_do(runs, tmp
         results.find_runs("sume")
 
 
-def test_the_data_a_run_was_trained_on(runs):
-    run = runs("a", "segnet", options={"images": 5, "size": [32, 48], "seed": 3, "clutter": 0.0, "lighting": "day"})
-    data = results.data_of(run)
-    assert (data.name, data.split, len(data), data[0].label.shape) == ("roadscenes", "val", 5, (32, 48))
-    assert data.options == {"images": 5, "size": [32, 48], "seed": 3, "clutter": 0.0, "lighting": "day"}
-    with pytest.raises(FileNotFoundError, match=r"no run\.json"):
-        results.data_of(run.parent / "b")
-    assert results.data_of("some/a").options == data.options  # by its name
-
-
-def test_a_run_finds_its_part_its_validation_set_and_its_folder_again(tmp_path):
-    from segnet_lab import Recipe, create_model, load_dataset, train
-
-    whole = load_dataset("roadscenes", images=6, size=(16, 16))
-    judge = load_dataset("roadscenes", "test", images=3, size=(16, 16), seed=4)
-    train(
-        create_model("segnet_basic", 11, width=0.05, seed=0), whole.part([5, 1]), Recipe(epochs=1), tmp_path / "run",
-        validation=judge, show_progress=False,
-    )  # fmt: skip
-    assert results.data_of(tmp_path / "run", "train").fingerprint() == whole.part([5, 1]).fingerprint()
-    assert results.data_of(tmp_path / "run", "val").fingerprint() == judge.fingerprint()
-    assert results.data_of(tmp_path / "run", "test").fingerprint() == whole.with_split("test").fingerprint()
-    assert results.data_of(tmp_path / "run", "val", size=(16, 24)).size == (16, 24)
-    table = results.scores_table(str(tmp_path), "test")
-    assert table.loc["run", ["split", "images", "size", "convention"]].tolist() == ["test", 3, "16x16", "paper"]
-
-
-def test_data_that_moved_are_asked_for(runs, tmp_path):
-    run = runs("a", "segnet", data="folder", options={"root": str(tmp_path / "gone"), "size": [8, 8]})
-    with pytest.raises(FileNotFoundError, match=r"the val images of run .*a \(folder\) are not where they were.*root="):
-        results.data_of(run)
-
-
-def test_a_split_that_never_was_is_not_called_moved(runs, tmp_path, monkeypatch):
-    monkeypatch.setenv("SEGNET_LAB_DATA", str(tmp_path / "none"))
-    (tmp_path / "here").mkdir()
-    run = runs("a", "segnet", data="folder", options={"root": str(tmp_path / "here"), "size": [8, 8]})
-    with pytest.raises(FileNotFoundError, match=r"the test images of run .*\(folder\): no card at") as error:
-        results.data_of(run, "test")
-    assert "where they were" not in str(error.value)
-
-
-def test_a_fold_keeps_its_name(tmp_path):
-    from segnet_lab import Recipe, create_model, load_dataset, train
-
-    fold = load_dataset("roadscenes", images=6, size=(16, 16)).folds(3)[1]
-    model = create_model("segnet_basic", 11, width=0.05, seed=0)
-    train(model, fold.train, Recipe(epochs=1), tmp_path / "run", validation=fold.val, show_progress=False)
-    assert results.data_of(tmp_path / "run").part_name == "fold 2 of 3"
-    assert results.data_of(tmp_path / "run", "train").part_name == "all but fold 2 of 3"
-    assert results.data_of(tmp_path / "run", "test").part_name is None
-
-
 def test_runs_of_ones_own_networks_come_last(runs):
     runs("mine", "my_net")
     runs("theirs", "segnet")
     assert list(results.list_runs("some")) == ["theirs", "mine"]
+
+
+def test_a_network_of_ones_own_has_no_width(runs):
+    run = runs("mine", "MyNet", {"epoch": 3, "val": SCORES})
+    about = json.loads((run / "run.json").read_text())
+    about["model"] = {"name": "MyNet", "num_classes": 2, "parameters": 7, "class": "mine.MyNet"}
+    (run / "run.json").write_text(json.dumps(about))
+    row = results.scores_table("some").loc["mine"]
+    assert (row["model"], row["G"]) == ("MyNet", 50.0)
+    assert math.isnan(row["width"])
 
 
 def test_rows_that_one_side_lacks_are_nan():
