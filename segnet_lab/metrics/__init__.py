@@ -1,5 +1,7 @@
 """Scores of label maps: G, C, mIoU from one confusion matrix, and boundary F1 under four named conventions."""
 
+from typing import TYPE_CHECKING
+
 from segnet_lab.metrics.boundary import (
     BoundaryMatches,
     BoundaryScores,
@@ -11,6 +13,9 @@ from segnet_lab.metrics.boundary import (
 from segnet_lab.metrics.confusion import confusion_matrix, scores_from_confusion
 from segnet_lab.metrics.conventions import CONVENTIONS, Convention
 from segnet_lab.metrics.matching import tolerance_pixels
+
+if TYPE_CHECKING:
+    from segnet_lab.metrics.scores import SegmentationScores
 
 __all__ = [
     "CONVENTIONS",
@@ -28,7 +33,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> type:
     if name == "SegmentationScores":  # torchmetrics takes more than a second to import: only those who use it wait
         from segnet_lab.metrics.scores import SegmentationScores
 

@@ -1,17 +1,12 @@
-"""The greatest number of pairs in a bipartite graph, compiled by numba where it is installed."""
+"""The greatest number of pairs in a bipartite graph: compiled by numba where it is installed, else by scipy's flow."""
 
 import numpy as np
 
-from segnet_lab._support.compiled import kernel
+from segnet_lab._support import compiled
 
 
-@kernel
 def maximum_matching(start: np.ndarray, partners: np.ndarray, n_right: int) -> np.ndarray:
     """Pair as many left nodes as possible with right nodes of a bipartite graph, each node at most once.
-
-    Hopcroft and Karp's algorithm: shortest augmenting paths, as many disjoint ones as there are in each phase. A node
-    from which a phase has found no path is marked dead and not entered again; without the mark a phase takes
-    exponential time on the layered graphs that parallel boundaries make.
 
     Parameters
     ----------
@@ -23,7 +18,26 @@ def maximum_matching(start: np.ndarray, partners: np.ndarray, n_right: int) -> n
     Returns
     -------
     mate : array, int32, (n_left,)
-        The right node of each left node, -1 for none. The number of pairs is the greatest possible.
+        The right node of each left node, -1 for none. The number of pairs is the greatest possible; which nodes they
+        join may depend on whether numba is installed.
+
+    Examples
+    --------
+    Left node 0 has partners 0 and 1, left node 1 only partner 0.
+
+    >>> maximum_matching(np.array([0, 2, 3], np.int32), np.array([0, 1, 0], np.int32), n_right=2)
+    array([1, 0], dtype=int32)
+    """
+    solve = hopcroft_karp if compiled.available() else by_flow
+    return solve(start, partners, n_right)
+
+
+@compiled.kernel
+def hopcroft_karp(start: np.ndarray, partners: np.ndarray, n_right: int) -> np.ndarray:
+    """`maximum_matching` by Hopcroft and Karp: in each phase as many disjoint shortest augmenting paths as there are.
+
+    A node from which a phase has found no path is marked dead and not entered again; without the mark a phase takes
+    exponential time on the layered graphs that parallel boundaries make.
     """
     n_left = start.size - 1
     mate = np.full(n_left, -1, np.int32)
@@ -88,3 +102,22 @@ def maximum_matching(start: np.ndarray, partners: np.ndarray, n_right: int) -> n
                     mate[i] = partners[edge[i] - 1]
                     mate_of_right[mate[i]] = i
                 break
+
+
+def by_flow(start: np.ndarray, partners: np.ndarray, n_right: int) -> np.ndarray:
+    """`maximum_matching` as a maximum flow: source -> left -> right -> sink, every edge of capacity 1."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_flow
+
+    n_left = start.size - 1
+    source, sink = n_left + n_right, n_left + n_right + 1
+    mate = np.full(n_left, -1, np.int32)
+    if partners.size == 0:
+        return mate
+    to = np.concatenate([partners + n_left, np.full(n_right, sink), np.arange(n_left)]).astype(np.int32)
+    ends = np.concatenate([start, start[-1] + np.arange(1, n_right + 1), [to.size, to.size]]).astype(np.int32)
+    graph = csr_array((np.ones(to.size, np.int32), to, ends), shape=(sink + 1, sink + 1))
+    flow = maximum_flow(graph, source, sink).flow[:n_left].tocoo()
+    used = (flow.data > 0) & (flow.col < source)
+    mate[flow.row[used]] = flow.col[used] - n_left
+    return mate

@@ -1,4 +1,4 @@
-"""Boundary F1 (BF): do the boundaries of each class lie where they should?
+"""Boundary F1 (BF): how much of the boundary of each class lies where it should.
 
 The measure of Section 3.3: per image and class, precision and recall of boundary pixels within a small distance; their
 harmonic mean F1; the mean over the classes of an image, then over images. The same masks score 69 or 88 depending on
@@ -8,6 +8,9 @@ What holds under all of them. A class counts in an image when its boundary has a
 whole image has none under "seg2bdry". Precision is 0 when the prediction has no boundary of a class, recall when the
 truth has none, F1 when either is 0. An image without any class that counts is left out of the mean; without any image
 left, BF is nan.
+
+`boundary_matches` shows the whole of it for one class, in masks. `boundary_scores` counts the same for all classes at
+once, in bit planes (`_bits`).
 """
 
 from dataclasses import dataclass
@@ -18,9 +21,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from segnet_lab._support.errors import InvalidInput
+from segnet_lab.metrics._bits import count_matches, dilate
 from segnet_lab.metrics.checked import as_array, read_pair
-from segnet_lab.metrics.conventions import BOUNDARIES, PRESENT, Convention, find_convention
-from segnet_lab.metrics.matching import dilate, disk, pair, tolerance_pixels
+from segnet_lab.metrics.conventions import BOUNDARIES, PRESENT, Convention, draw_boundaries, find_convention
+from segnet_lab.metrics.matching import disk, pair, tolerance_pixels
 
 
 def boundary_f1(
@@ -28,12 +32,12 @@ def boundary_f1(
     target: Tensor | ArrayLike,
     num_classes: int,
     tolerance: float = 0.0075,
-    matching: str | None = None,
-    present: str | None = None,
-    ignore_index: int | None = None,
     *,
+    ignore_index: int | None = None,
     convention: str | Convention = "paper",
+    matching: str | None = None,
     boundary: str | None = None,
+    present: str | None = None,
     void: str | None = None,
     strict: bool | None = None,
 ) -> float:
@@ -52,7 +56,7 @@ def boundary_f1(
         The label of void. In `pred` it is no class, like void in `target` under the rule "kept".
     convention : {"paper", "authors_script", "csurka", "matlab"} or Convention
         The rules, see `CONVENTIONS`.
-    matching, present, boundary, void, strict : optional
+    matching, boundary, present, void, strict : optional
         One rule in place of the convention's, see `Convention`.
 
     Returns
@@ -84,7 +88,7 @@ def boundary_f1(
     1.0
     """
     rules = find_convention(convention, matching, boundary, present, void, strict)
-    f1 = boundary_scores(pred, target, num_classes, tolerance, rules, ignore_index).f1
+    f1 = boundary_scores(pred, target, num_classes, tolerance, ignore_index=ignore_index, convention=rules).f1
     return float(_mean(_mean(f1, axis=1), axis=0))
 
 
@@ -101,14 +105,15 @@ def boundary_scores(
     target: Tensor | ArrayLike,
     num_classes: int,
     tolerance: float = 0.0075,
-    convention: str | Convention = "paper",
+    *,
     ignore_index: int | None = None,
+    convention: str | Convention = "paper",
 ) -> BoundaryScores:
     """Precision, recall and F1 of the boundary of each class in each image: what `boundary_f1` is the mean of.
 
     Parameters
     ----------
-    pred, target, num_classes, tolerance, convention, ignore_index
+    pred, target, num_classes, tolerance, ignore_index, convention
         As in `boundary_f1`.
 
     Returns
@@ -128,14 +133,11 @@ def boundary_scores(
     """
     rules = find_convention(convention)
     pred, target = read_pair(pred, target, num_classes, ignore_index)
-    half_widths = disk(tolerance, *pred.shape[1:], rules.strict)
+    half_widths = disk(tolerance, pred.shape[1], pred.shape[2], rules.strict)
     counts = np.zeros((4, len(pred), num_classes), np.int64)
-    for first in range(0, num_classes, 64):  # bit planes hold 64 classes
-        for image in range(len(pred)):
-            counts[:, image, first : first + 64] = _count(
-                pred[image], target[image], num_classes, first, rules, half_widths
-            )
-    matched, drawn = counts[:2], counts[2:]  # prediction, truth
+    for image in range(len(pred)):
+        counts[:, image] = count_matches(pred[image], target[image], num_classes, rules, half_widths)
+    matched, drawn = counts[:2], counts[2:]  # each of the prediction, of the truth
     with np.errstate(invalid="ignore"):
         precision, recall = np.where(drawn > 0, matched / drawn, 0)
         f1 = np.where(matched.all(0), 2 * precision * recall / (precision + recall), 0)
@@ -148,52 +150,6 @@ def _mean(scores: np.ndarray, axis: int) -> np.ndarray:
     known = ~np.isnan(scores)
     with np.errstate(invalid="ignore"):
         return np.where(known, scores, 0).sum(axis) / known.sum(axis)
-
-
-def _count(pred, target, num_classes, first, rules, half_widths) -> np.ndarray:
-    """Boundary pixels (4, classes): matched in the prediction and in the truth, then all of them likewise."""
-    classes = min(num_classes - first, 64)
-    void = target == num_classes
-    pred, target = _draw(_bit_planes(pred, first, classes), _bit_planes(target, first, classes), void, rules)
-    if rules.matching == "distance":
-        near = pred & dilate(target, half_widths), target & dilate(pred, half_widths)
-        return np.stack([_count_bits(planes, classes) for planes in (*near, pred, target)])
-    by_class = list(zip(_positions(pred, classes), _positions(target, classes), strict=True))
-    matched = [pair(p, t, pred.shape[1], half_widths)[0].size for p, t in by_class]
-    return np.array([matched, matched, [p.size for p, _ in by_class], [t.size for _, t in by_class]])
-
-
-def _bit_planes(labels: np.ndarray, first: int, classes: int) -> np.ndarray:
-    """A label map (H, W) as one-hot bits, class `first` being bit 0; nobody counts the bits from `classes` on."""
-    number = next(t for t in (np.uint8, np.uint16, np.uint32, np.uint64) if np.iinfo(t).bits >= classes)
-    # Classes before `first` wrap around to great numbers: like all shifts past the end, they give 0.
-    return np.left_shift(number(1), labels - labels.dtype.type(first), dtype=number)
-
-
-def _draw(pred: np.ndarray, target: np.ndarray, void: np.ndarray, rules: Convention) -> tuple[np.ndarray, np.ndarray]:
-    """Boundaries of both maps, classes as bits (or one class as bool), under the rule for void."""
-    boundary = BOUNDARIES[rules.boundary]
-    if rules.void == "kept" or not void.any():
-        return boundary(pred, pred), boundary(target, target)
-    hidden = -void.astype(pred.dtype) if pred.dtype != bool else void  # every bit set
-    pred = pred & ~hidden
-    if rules.void == "erased":
-        return boundary(pred, pred), boundary(target, target)
-    return boundary(pred, pred | hidden), boundary(target, target | hidden)
-
-
-def _count_bits(planes: np.ndarray, classes: int) -> np.ndarray:
-    """How many pixels have bit 0, 1, ... set, (classes,)."""
-    used = planes[planes != 0]
-    return np.array([np.count_nonzero(used & used.dtype.type(1 << bit) != 0) for bit in range(classes)])
-
-
-def _positions(planes: np.ndarray, classes: int) -> list[np.ndarray]:
-    """Flat positions of the pixels with bit 0, 1, ... set."""
-    flat = planes.ravel()
-    at = np.flatnonzero(flat != 0)
-    used = flat[at]
-    return [at[used & used.dtype.type(1 << bit) != 0] for bit in range(classes)]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -283,10 +239,12 @@ class BoundaryMatches:
 
     @property
     def pred_missed(self) -> np.ndarray:
+        """Predicted boundary pixels without a partner, (H, W), bool."""
         return self.pred & ~self.pred_matched
 
     @property
     def target_missed(self) -> np.ndarray:
+        """True boundary pixels without a partner, (H, W), bool."""
         return self.target & ~self.target_matched
 
     @property
@@ -301,6 +259,7 @@ class BoundaryMatches:
 
     @property
     def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
         both = self.precision + self.recall
         return 2 * self.precision * self.recall / both if both else both
 
@@ -315,10 +274,10 @@ def boundary_matches(
     target: Tensor | ArrayLike,
     cls: int,
     tolerance: float = 0.0075,
-    matching: str | None = None,
-    ignore_index: int | None = None,
     *,
+    ignore_index: int | None = None,
     convention: str | Convention = "paper",
+    matching: str | None = None,
     boundary: str | None = None,
     void: str | None = None,
     strict: bool | None = None,
@@ -330,7 +289,7 @@ def boundary_matches(
     pred, target : Tensor or array, (H, W), integer
     cls : int
         The class.
-    tolerance, matching, ignore_index, convention, boundary, void, strict
+    tolerance, ignore_index, convention, matching, boundary, void, strict
         As in `boundary_f1`; labels other than `cls` and `ignore_index` only count as not `cls`.
 
     Returns
@@ -351,14 +310,14 @@ def boundary_matches(
     >>> found.pairs.tolist(), found.f1
     ([[[0, 2], [0, 0]]], 1.0)
     """
-    rules = find_convention(convention, matching, boundary, None, void, strict)
-    pred, target = _one_map(pred, "pred"), _one_map(target, "target")
-    if pred.shape != target.shape:
-        raise InvalidInput(f"pred is {pred.shape} but target is {target.shape}: resize one to the other")
-    hidden = _is_void(target, ignore_index)
-    pred_has = (pred == cls) & ~_is_void(pred, ignore_index)
-    pred, target = _draw(pred_has, (target == cls) & ~hidden, hidden, rules)
-    half_widths = disk(tolerance, *target.shape, rules.strict)
+    rules = find_convention(convention, matching=matching, boundary=boundary, void=void, strict=strict)
+    labels, truth = _one_map(pred, "pred"), _one_map(target, "target")
+    if labels.shape != truth.shape:
+        raise InvalidInput(f"pred is {labels.shape} but target is {truth.shape}: resize one to the other")
+    hidden = _is_void(truth, ignore_index)
+    pred_has, target_has = (labels == cls) & ~_is_void(labels, ignore_index), (truth == cls) & ~hidden
+    pred, target = draw_boundaries(pred_has, target_has, hidden, rules)
+    half_widths = disk(tolerance, *target.shape, strict=rules.strict)
     if rules.matching == "distance":
         pairs = np.zeros((0, 2, 2), int)
         pred_matched = pred & dilate(target, half_widths)

@@ -67,7 +67,8 @@ def as_array(labels: Tensor | ArrayLike, name: str) -> np.ndarray:
     return labels if labels.ndim == 3 else labels[None]
 
 
-def _copy_checked(labels: np.ndarray, small: np.ndarray, num_classes: int, ignore_index: int | None, name: str):
+def _copy_checked(labels: np.ndarray, small: np.ndarray, num_classes: int, ignore_index: int | None, name: str) -> None:
+    """One image into `small`, void as `num_classes`."""
     if labels.size == 0:
         return
     low, high = labels.min(), labels.max()

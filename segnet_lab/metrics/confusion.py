@@ -1,5 +1,7 @@
 """Pixels counted once, in one confusion matrix over the data set; G, C and mIoU divided out of it at the end."""
 
+from typing import TypedDict
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
@@ -42,17 +44,8 @@ def confusion_matrix(
     """
     pred, target = read_pair(pred, target, num_classes, ignore_index)
     side = num_classes + 1  # void is the last row and column
-    # Neighbours mostly are the same pair, and adding to a number that has just been added to makes a processor wait:
-    # pixels count in one of eight tables, by their column.
-    table = np.arange(pred.shape[-1]) % 8 * side**2
-    table = table.astype(np.min_scalar_type(-8 * side**2))  # signed, because torch counts only those
-    tables = np.zeros(8 * side**2, np.int64)
-    for p, t in zip(pred, target, strict=True):
-        pairs = t.astype(np.min_scalar_type(side**2))
-        pairs *= side
-        pairs += p
-        tables += torch.bincount(torch.from_numpy(pairs + table).view(-1), minlength=tables.size).numpy()
-    matrix = tables.reshape(8, side, side).sum(0)
+    pairs = target.astype(np.min_scalar_type(side**2)) * side + pred
+    matrix = np.bincount(pairs.ravel(), minlength=side**2).reshape(side, side)
     if missed := int(matrix[:-1, -1].sum()):
         raise InvalidInput(
             f"pred is void (ignore_index={ignore_index}) at {missed} pixels where target has a class: "
@@ -61,7 +54,17 @@ def confusion_matrix(
     return torch.from_numpy(matrix[:-1, :-1].copy())
 
 
-def scores_from_confusion(matrix: Tensor | ArrayLike, absent: str = "nan") -> dict[str, float | Tensor]:
+class ConfusionScores(TypedDict):
+    """What `scores_from_confusion` returns."""
+
+    G: float
+    C: float
+    mIoU: float
+    class_accuracy: Tensor
+    class_iou: Tensor
+
+
+def scores_from_confusion(matrix: Tensor | ArrayLike, absent: str = "nan") -> ConfusionScores:
     """Global accuracy G, class average accuracy C and mean intersection over union, as fractions of 1.
 
     Parameters
@@ -105,11 +108,11 @@ def scores_from_confusion(matrix: Tensor | ArrayLike, absent: str = "nan") -> di
     right, truth, given = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
     accuracy = right / truth
     iou = torch.where(truth > 0, right / (truth + given - right), torch.nan)
-    mean = torch.nanmean if absent == "nan" else (lambda x: x.nan_to_num().mean())
+    accuracies, ious = (accuracy, iou) if absent == "nan" else (accuracy.nan_to_num(), iou.nan_to_num())
     return {
         "G": float(right.sum() / matrix.sum()),
-        "C": float(mean(accuracy)),
-        "mIoU": float(mean(iou)),
+        "C": float(accuracies.nanmean()),
+        "mIoU": float(ious.nanmean()),
         "class_accuracy": accuracy,
         "class_iou": iou,
     }

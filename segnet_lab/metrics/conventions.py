@@ -9,14 +9,18 @@ matlab          distance    inner     of both maps               erased  below
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
 from segnet_lab._support.errors import InvalidInput, unknown
 
+Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
 # --------------------------------------------------------------------------------------------------
-# What is a boundary. `low` is a map, or bit planes, with 0 in void, `high` the same with 1 in void: an OR over `low`
-# and an AND over `high` see only pixels that are known.
+# What is a boundary. `low` is the mask of a class with False in void, `high` the same with True in void: an OR over
+# `low` and an AND over `high` see only pixels that are known. Instead of masks of one class the maps may be bit planes,
+# see `_bits`.
 
 
 def _seg2bdry(low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -33,13 +37,13 @@ def _inner(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return low & ~(around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:])
 
 
-BOUNDARIES: dict[str, Callable] = {"seg2bdry": _seg2bdry, "inner": _inner}
-PRESENT: dict[str, Callable] = {  # boundary pixels of the prediction and of the truth -> does the class count?
+BOUNDARIES: dict[str, Rule] = {"seg2bdry": _seg2bdry, "inner": _inner}
+PRESENT: dict[str, Rule] = {  # boundary pixels of the prediction and of the truth -> does the class count?
     "target": lambda pred, target: target > 0,
     "either": lambda pred, target: (pred > 0) | (target > 0),
     "both": lambda pred, target: (pred > 0) & (target > 0),
 }
-CHOICES = {
+CHOICES: dict[str, tuple[str | bool, ...]] = {
     "matching": ("one_to_one", "distance"),
     "boundary": tuple(BOUNDARIES),
     "present": tuple(PRESENT),
@@ -80,7 +84,7 @@ class Convention:
     void: str = "masked"
     strict: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             value, known = getattr(self, field.name), CHOICES[field.name]
             if value not in known:
@@ -112,5 +116,46 @@ def find_convention(
         if convention not in CONVENTIONS:
             raise InvalidInput(unknown("convention", convention, CONVENTIONS))
         convention = CONVENTIONS[convention]
-    given = {"matching": matching, "boundary": boundary, "present": present, "void": void, "strict": strict}
+    given: dict[str, Any] = {
+        "matching": matching,
+        "boundary": boundary,
+        "present": present,
+        "void": void,
+        "strict": strict,
+    }
     return replace(convention, **{name: rule for name, rule in given.items() if rule is not None})
+
+
+def draw_boundaries(
+    pred: np.ndarray, target: np.ndarray, void: np.ndarray, rules: Convention
+) -> tuple[np.ndarray, np.ndarray]:
+    """Boundary pixels of a class in both maps.
+
+    Parameters
+    ----------
+    pred, target : array, (H, W), bool
+        Where each map has the class; or bit planes of many classes, see `_bits`.
+    void : array, (H, W), bool
+        Where the truth is void.
+    rules : Convention
+
+    Returns
+    -------
+    pred, target : array, (H, W), as the arguments
+
+    Examples
+    --------
+    >>> pred, target, void = np.array([[[0, 0, 1, 1]], [[0, 0, 0, 1]], [[0, 0, 1, 0]]], bool)
+    >>> draw_boundaries(pred, target, void, CONVENTIONS["csurka"])[0].astype(int)  # "inner", void "kept"
+    array([[0, 0, 1, 1]])
+    >>> draw_boundaries(pred, target, void, CONVENTIONS["matlab"])[0].astype(int)  # "inner", void "erased"
+    array([[0, 0, 0, 1]])
+    """
+    boundary = BOUNDARIES[rules.boundary]
+    if rules.void == "kept" or not void.any():
+        return boundary(pred, pred), boundary(target, target)
+    hidden = void if pred.dtype == bool else -void.astype(pred.dtype)  # of bit planes, every bit
+    pred = pred & ~hidden
+    if rules.void == "erased":
+        return boundary(pred, pred), boundary(target, target)
+    return boundary(pred, pred | hidden), boundary(target, target | hidden)

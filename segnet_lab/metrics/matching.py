@@ -1,8 +1,4 @@
-"""Boundary pixels within a distance of each other: by dilation, and one to one.
-
-A map may hold bit planes: one unsigned integer a pixel whose bit k says that the pixel is on the boundary of class k,
-so that one operation serves up to 64 classes.
-"""
+"""Boundary pixels within a tolerance of each other, paired one to one."""
 
 import functools
 import math
@@ -10,9 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from segnet_lab._support import compiled
 from segnet_lab._support.errors import InvalidInput
-from segnet_lab.metrics import bipartite
+from segnet_lab.metrics.bipartite import maximum_matching
 
 LOOKED_AT_ONCE = 2**22  # pixels of disks, 8 bytes of index each: bounds memory
 
@@ -52,7 +47,8 @@ def disk(tolerance: float, height: int, width: int, strict: bool) -> tuple[int, 
     >>> disk(3, 8, 8, strict=False), disk(3, 8, 8, strict=True)
     ((3, 2, 2, 0), (2, 2, 2))
     """
-    squared = min(_squared(tolerance, height, width), height**2 + width**2)  # nothing lies farther apart than that
+    farthest = Fraction(height**2 + width**2)  # squared: no two pixels lie farther apart
+    squared = min(_squared(tolerance, height, width), farthest)
     half_widths = []
     for row in range(math.isqrt(math.floor(squared)) + 1):
         rest = squared - row**2
@@ -67,36 +63,6 @@ def _squared(tolerance: float, height: int, width: int) -> Fraction:
         raise InvalidInput(f"tolerance is {tolerance}: pass a fraction (below 1) of the image diagonal, or pixels")
     exact = Fraction(repr(float(tolerance)))  # 0.0075 is 3 / 400, which no float is
     return exact**2 * (height**2 + width**2 if tolerance < 1 else 1)
-
-
-def dilate(planes: np.ndarray, half_widths: tuple[int, ...]) -> np.ndarray:
-    """Every pixel of a map (H, W), bits or bool, takes the bits of all pixels of the disk around it.
-
-    The rows of the disk share their work: from the narrowest, outermost row inwards, the map is widened by OR with
-    itself, shifted, and each row of the disk adds the widened map to the result.
-
-    >>> dilate(np.array([[0, 0, 0, 0, 4, 0, 1]], np.uint8), half_widths=(1, 0))
-    array([[0, 0, 0, 4, 4, 5, 1]], dtype=uint8)
-    """
-    (height, width), margin = planes.shape, _margin(half_widths)
-    framed = np.zeros((height + 2 * margin, width + margin), planes.dtype)
-    framed[margin:-margin, :width] = planes
-
-    wide, reached = framed.ravel(), 0
-    near = np.zeros_like(wide)
-    for row, half_width in reversed([*enumerate(half_widths)]):
-        while reached < half_width:
-            step = min(max(reached, 1), half_width - reached)  # longer steps would leave gaps
-            wider = np.zeros_like(wide)
-            np.bitwise_or(wide[2 * step :], wide[: -2 * step], out=wider[step:-step])
-            if not reached:
-                wider |= wide
-            wide, reached = wider, reached + step
-        down = row * framed.shape[1]
-        near[down:] |= wide[: wide.size - down]
-        if row:
-            near[:-down] |= wide[down:]
-    return near.reshape(framed.shape)[margin:-margin, :width]
 
 
 def pair(
@@ -127,17 +93,19 @@ def pair(
     if left.size > right.size:  # augmenting paths start at the side with fewer pixels
         return pair(right, left, width, half_widths)[::-1]
     start, partners = _graph(left, right, width, half_widths)
-    matching = bipartite.maximum_matching if compiled.available() else _maximum_matching
-    mate = matching(start, partners, right.size)
+    mate = maximum_matching(start, partners, right.size)
     paired = np.flatnonzero(mate >= 0)
     return paired, mate[paired].astype(np.intp)
 
 
-def _graph(left, right, width, half_widths) -> tuple[np.ndarray, np.ndarray]:
+def _graph(
+    left: np.ndarray, right: np.ndarray, width: int, half_widths: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
     """Who may be paired with whom, in CSR form, in reading order (which suits the greedy start of the matching)."""
-    margin = _margin(half_widths)
+    margin = margin_of(half_widths)
     row_length = width + margin
-    left, right = (at + at // width * margin + margin * row_length for at in (left, right))  # in a frame of zeros
+    # Flat positions in a map with a frame of zeros
+    left, right = (at + at // width * margin + margin * row_length for at in (left, right))
     rows = range(1 - len(half_widths), len(half_widths))
     disk = [row * row_length + x for row in rows for x in range(-half_widths[abs(row)], half_widths[abs(row)] + 1)]
     node = np.full(max(left[-1], right[-1]) + margin * row_length, -1, np.int32)
@@ -151,25 +119,6 @@ def _graph(left, right, width, half_widths) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([[0], *degrees]).cumsum(dtype=np.int32), np.concatenate(partners)
 
 
-def _margin(half_widths: tuple[int, ...]) -> int:
+def margin_of(half_widths: tuple[int, ...]) -> int:
     """Zeros around a map, so that a disk never leaves it and a shift of the flat map never joins two rows."""
     return max(len(half_widths), 1)
-
-
-def _maximum_matching(start: np.ndarray, partners: np.ndarray, n_right: int) -> np.ndarray:
-    """`bipartite.maximum_matching` without numba: a maximum flow source -> left -> right -> sink of unit edges."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import maximum_flow
-
-    n_left = start.size - 1
-    source, sink = n_left + n_right, n_left + n_right + 1
-    mate = np.full(n_left, -1, np.int32)
-    if partners.size == 0:
-        return mate
-    to = np.concatenate([partners + n_left, np.full(n_right, sink), np.arange(n_left)]).astype(np.int32)
-    ends = np.concatenate([start, start[-1] + np.arange(1, n_right + 1), [to.size, to.size]]).astype(np.int32)
-    graph = csr_array((np.ones(to.size, np.int32), to, ends), shape=(sink + 1, sink + 1))
-    flow = maximum_flow(graph, source, sink).flow[:n_left].tocoo()
-    used = (flow.data > 0) & (flow.col < source)
-    mate[flow.row[used]] = flow.col[used] - n_left
-    return mate

@@ -1,5 +1,8 @@
 """All scores of the paper gathered over a data set, batch by batch."""
 
+from typing import Any
+
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -34,6 +37,8 @@ class SegmentationScores(Metric):
         Of BF: below 1 a fraction of the image diagonal, from 1 on pixels.
     absent : {"nan", "zero"}
         What a class that never occurs does to C and mIoU, see `scores_from_confusion`.
+    **kwargs
+        Of every torchmetrics `Metric`: sync_on_compute, dist_sync_on_step, process_group, ...
 
     Raises
     ------
@@ -64,8 +69,9 @@ class SegmentationScores(Metric):
         convention: str | Convention = "paper",
         tolerance: float = 0.0075,
         absent: str = "nan",
+        **kwargs: Any,
     ):
-        super().__init__()
+        super().__init__(**kwargs)
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.boundary = boundary
@@ -89,6 +95,8 @@ class SegmentationScores(Metric):
             Label maps (H, W) or (B, H, W), or logits (B, K, H, W), whose greatest is taken.
         target : Tensor on any device or array, (H, W) or (B, H, W), integer
         """
+        if not isinstance(pred, Tensor):
+            pred = np.asarray(pred)
         if pred.ndim == 4:
             if pred.shape[1] != self.num_classes:
                 raise InvalidInput(f"pred has logits of {pred.shape[1]} classes, but num_classes is {self.num_classes}")
@@ -96,8 +104,12 @@ class SegmentationScores(Metric):
         pred, target = as_array(pred, "pred"), as_array(target, "target")  # to the CPU once
         self.confusion += confusion_matrix(pred, target, self.num_classes, self.ignore_index).to(self.confusion.device)
         if self.boundary:
-            f1 = boundary_scores(pred, target, self.num_classes, self.tolerance, self.convention, self.ignore_index).f1
-            f1 = torch.from_numpy(f1)
+            found = boundary_scores(
+                *(pred, target, self.num_classes, self.tolerance),
+                ignore_index=self.ignore_index,
+                convention=self.convention,
+            )
+            f1 = torch.from_numpy(found.f1)
             f1 = torch.cat([f1.nanmean(1, keepdim=True), f1], dim=1)  # (B, 1 + K)
             self.bf += (f1.nan_to_num() * UNIT).round().long().sum(0).to(self.bf.device)
             self.bf_images += f1.isfinite().sum(0).to(self.bf.device)
@@ -111,7 +123,7 @@ class SegmentationScores(Metric):
             'G', 'C', 'mIoU', 'BF', fractions of 1. nan where nothing counts; BF also when it is not measured.
         """
         scores = scores_from_confusion(self.confusion, self.absent)
-        return {name: scores[name] for name in ("G", "C", "mIoU")} | {"BF": float(self._bf()[0])}
+        return {"G": scores["G"], "C": scores["C"], "mIoU": scores["mIoU"], "BF": float(self._bf()[0])}
 
     def per_class(self) -> dict[str, Tensor]:
         """The scores of each class.

@@ -36,7 +36,7 @@ CLASSES = {
     "sidewalk": "Pavement",
     "bicyclist": "Bicyclist",
 }
-_FILES = {file.stem.split("_")[0]: file for file in sorted(Path(__file__).parent.glob("table*.csv"))}
+_FILES = {int(file.stem[len("table")]): file for file in sorted(Path(__file__).parent.glob("table*.csv"))}
 
 
 def table(number: int) -> pd.DataFrame:
@@ -45,18 +45,24 @@ def table(number: int) -> pd.DataFrame:
     Parameters
     ----------
     number : int
+        1 variants of the decoder, 2 classical methods on CamVid, 3 networks on CamVid, 4 networks on SUN RGB-D,
+        5 SegNet's classes on SUN RGB-D, 6 time and memory.
 
     Returns
     -------
     DataFrame
         Percentages, milliseconds and megabytes as the paper has them; the first column names the row.
 
+    Raises
+    ------
+    ValueError
+        If the paper has no table of that number.
+
     Examples
     --------
     >>> table(1).set_index("variant").loc["SegNet-Basic", ["median_test_mIoU", "median_test_BF"]].tolist()
     [47.7, 35.78]
     """
-    name = f"table{number}"
-    if name not in _FILES:
-        raise InvalidInput(unknown("table of the paper", name, _FILES))
-    return pd.read_csv(_FILES[name])
+    if number not in _FILES:
+        raise InvalidInput(unknown("table of the paper", number, map(str, _FILES)))
+    return pd.read_csv(_FILES[number])

@@ -319,8 +319,8 @@ def test_swapping_the_maps_swaps_precision_and_recall(pair, rules, tolerance):
     pred = np.where(target == k, k, pred)  # void in both
     target = np.where(pred == k, k, target)
     rules = replace(rules, present="either")
-    one = boundary_scores(pred, target, k, tolerance, rules, ignore_index=k)
-    other = boundary_scores(target, pred, k, tolerance, rules, ignore_index=k)
+    one = boundary_scores(pred, target, k, tolerance, convention=rules, ignore_index=k)
+    other = boundary_scores(target, pred, k, tolerance, convention=rules, ignore_index=k)
     np.testing.assert_array_equal(one.precision, other.recall)
     np.testing.assert_array_equal(one.recall, other.precision)
     np.testing.assert_allclose(one.f1, other.f1)
@@ -340,7 +340,8 @@ def test_numbers_of_classes_do_not_matter(pair, rules, tolerance, random):
 @settings(max_examples=50)
 def test_what_a_figure_draws_is_what_is_scored(pair, rules, tolerance):
     pred, target, k = pair
-    scores = boundary_scores(pred, target, k, tolerance, replace(rules, present="either"), ignore_index=k)
+    either = replace(rules, present="either")
+    scores = boundary_scores(pred, target, k, tolerance, convention=either, ignore_index=k)
     for cls in range(k):
         found = boundary_matches(pred, target, cls, tolerance, convention=rules, ignore_index=k)
         shown = [found.f1, found.precision, found.recall]
@@ -361,17 +362,7 @@ def test_a_batch_is_the_mean_of_its_images_from_torch_or_numpy():
 
 
 # --------------------------------------------------------------------------------------------------
-# Conventions and errors
-
-
-def test_the_conventions_are_what_was_published():
-    assert CONVENTIONS["paper"] == Convention()
-    assert {name: (c.matching, c.boundary, c.present, c.void, c.strict) for name, c in CONVENTIONS.items()} == {
-        "paper": ("one_to_one", "seg2bdry", "target", "masked", False),
-        "authors_script": ("one_to_one", "seg2bdry", "either", "kept", False),
-        "csurka": ("distance", "inner", "target", "kept", False),
-        "matlab": ("distance", "inner", "both", "erased", True),
-    }
+# Arguments and errors
 
 
 def test_finer_arguments_override_the_convention():

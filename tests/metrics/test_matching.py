@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segnet_lab.metrics import matching
-from segnet_lab.metrics.matching import dilate, disk, pair, tolerance_pixels
+from segnet_lab.metrics.matching import disk, pair, tolerance_pixels
 
 
 def brute_force_disk(tolerance, height, width, strict):
@@ -54,19 +54,6 @@ def test_a_huge_tolerance_stops_at_the_image():
 def test_impossible_tolerance(tolerance):
     with pytest.raises(ValueError, match=f"tolerance is {tolerance}: pass a fraction"):
         disk(tolerance, 10, 10, strict=False)
-
-
-@given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 12), st.floats(0, 9), st.booleans())
-def test_dilate_paints_a_disk_around_every_pixel(seed, height, width, radius, strict):
-    rng = np.random.default_rng(seed)
-    planes = np.where(rng.random((height, width)) < 0.1, rng.integers(1, 2**16, (height, width)), 0).astype(np.uint16)
-    half_widths = disk(max(radius, 1), height, width, strict)
-    expected = np.zeros_like(planes)
-    for y, x in np.argwhere(planes):
-        for dy, dx in as_set(half_widths):
-            if 0 <= y + dy < height and 0 <= x + dx < width:
-                expected[y + dy, x + dx] |= planes[y, x]
-    np.testing.assert_array_equal(dilate(planes, half_widths), expected)
 
 
 @pytest.fixture(params=["numba", "scipy"])

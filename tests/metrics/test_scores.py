@@ -48,7 +48,7 @@ def test_batches_give_the_scores_of_the_whole(batches, convention):
     each = scores.per_class()
     torch.testing.assert_close(each["accuracy"], expected["class_accuracy"])
     torch.testing.assert_close(each["IoU"], expected["class_iou"])
-    f1 = torch.from_numpy(boundary_scores(pred, target, 4, 1, convention, ignore_index=4).f1)
+    f1 = torch.from_numpy(boundary_scores(pred, target, 4, 1, convention=convention, ignore_index=4).f1)
     torch.testing.assert_close(each["BF"], f1.nanmean(0))
 
 
@@ -96,6 +96,24 @@ def test_state_survives_a_state_dict(batches):
     other.update(*batches[2])
     scores.update(*batches[2])
     assert other.compute() == scores.compute()
+
+
+def test_arguments_of_a_metric_go_to_torchmetrics(batches):
+    scores = SegmentationScores(4, ignore_index=4, sync_on_compute=False, compute_with_cache=False)
+    assert not scores.sync_on_compute
+    assert not scores.compute_with_cache
+    scores.update(*batches[0])
+    plain = SegmentationScores(4, ignore_index=4)
+    plain.update(*batches[0])
+    assert scores.compute() == plain.compute()
+    with pytest.raises(ValueError, match="Unexpected keyword arguments: `toleranze`"):
+        SegmentationScores(4, toleranze=1)
+
+
+def test_lists_are_label_maps_too():
+    scores = SegmentationScores(2, boundary=False)
+    scores.update([[0, 1]], [[0, 0]])
+    assert scores.confusion.tolist() == [[1, 1], [0, 0]]
 
 
 def test_boundary_off_and_absent_classes(batches):
