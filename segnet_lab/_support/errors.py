@@ -35,15 +35,15 @@ EXPECTED = (SegNetLabError, OSError)  # one line is enough of these; anything el
 
 
 def in_one_line(error: Exception) -> str:
-    """What a widget shows of an error. Nobody would see the traceback of a fault there, so it is logged.
+    """What a widget shows of an error. Nobody would see a traceback there, so that of an unexpected one is logged.
 
     >>> in_one_line(InvalidInput("size=0: give at least 1"))
     'size=0: give at least 1'
     """
     if isinstance(error, EXPECTED):
         return str(error)
-    logging.getLogger("segnet_lab").error("a fault of segnet_lab", exc_info=error)
-    return f"{type(error).__name__}: {error} (a fault of segnet_lab; its traceback is in the log)"
+    logging.getLogger("segnet_lab").error("an error in a widget", exc_info=error)
+    return f"{type(error).__name__}: {error} (its traceback is in the log)"
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:

@@ -1,16 +1,17 @@
 """Controls above pictures: what all explorers have in common."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 from IPython.display import display
 
-from segnet_lab._support.errors import InvalidInput, in_one_line, unknown
+from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab._support.progress import headless
+from segnet_lab.figures.scene import Scene
 from segnet_lab.widgets.pixel_view import PixelView
 
 
-class Explorer(ipywidgets.VBox):
+class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """Draws a scene again, in place, whenever a control changes or a pixel is chosen.
 
     Headless (in batch runs and in CI) it shows nothing, but draws once, so that an error stops the run.
@@ -45,8 +46,17 @@ class Explorer(ipywidgets.VBox):
     Explorer of n: PixelView of 5 cells
     """
 
-    def __init__(self, draw: Callable, controls: Mapping, beside=False, above=(), below=(), chooses=True):
-        self.draw, self.controls, self.view, self.scene = draw, dict(controls), PixelView(chooses=chooses), None
+    def __init__(
+        self,
+        draw: Callable[..., Scene],
+        controls: Mapping[str, ipywidgets.ValueWidget],
+        beside: bool = False,
+        above: Sequence[ipywidgets.Widget] = (),
+        below: Sequence[ipywidgets.Widget] = (),
+        chooses: bool = True,
+    ) -> None:
+        self.draw, self.controls, self.view = draw, dict(controls), PixelView(chooses=chooses)
+        self.scene: Scene | None = None
         self._still = False  # while several controls change
         for control in self.controls.values():
             control.observe(self.redraw, "value")
@@ -59,7 +69,7 @@ class Explorer(ipywidgets.VBox):
             self.add_class(name)
         self.redraw()
 
-    def set(self, **values) -> None:
+    def set(self, **values: object) -> None:
         """Give several controls a value and draw once.
 
         Raises
@@ -78,19 +88,15 @@ class Explorer(ipywidgets.VBox):
             self._still = False
         self.redraw()
 
-    def redraw(self, *_) -> None:
+    def redraw(self, *_: object) -> None:
         """Draw what the controls say; a value that cannot be drawn gives a message and leaves the pictures."""
         if self._still:
             return
-        try:
+        with self.view.failures_shown():
             values = {name: control.value for name, control in self.controls.items()}
-            self.scene = self.draw(place=tuple(self.view.place), **values)
-        except Exception as error:  # a callback's traceback would be seen by nobody
-            if headless():
-                raise
-            self.view.message = in_one_line(error)
-        else:
-            self.view.show(self.scene)
+            scene = self.draw(place=tuple(self.view.place), **values)
+            self.view.show(scene)
+            self.scene = scene
 
     def _ipython_display_(self) -> None:
         if not headless():

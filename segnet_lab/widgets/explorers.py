@@ -3,27 +3,33 @@
     explore_sparse_maps(sl.load_run(path).model, image)
 
 Each gives an `Explorer`, whose controls and place a program may set as well as a person. `runs` is a set of runs by
-name ("roadscenes") or a dict of networks; `image` anything that `predict` takes, shown as the network sees it: at the
-size of its training; `data` a data set, which has the names and colours of the classes. Without it, networks are shown
-what they were validated on, as their runs remember. What is wrong is said in the widget; in batch runs it is raised.
+name ("roadscenes"), or a dict of networks, of this kit or any modules from images to logits; `image` anything that
+`predict` takes, shown as the network sees it: at the size of its training; `data` a data set, which has the names and
+colours of the classes. Without it, networks are shown what they were validated on, by their runs' records; a module of
+your own has none, so give the data. What is wrong is said in the widget; in batch runs it is raised.
 """
 
 import math
 import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
+from typing import ParamSpec
 
 import ipywidgets as w
 import numpy as np
+import numpy.typing as npt
+import torch
 import torch.nn.functional as F
 from PIL import Image
+from torch import Tensor, nn
 
 from segnet_lab._support.errors import EXPECTED, InvalidInput, is_number
 from segnet_lab._support.progress import headless
-from segnet_lab.data.base import as_dataset
+from segnet_lab.data.base import DataSet, SegmentationDataset, as_dataset
 from segnet_lab.data.class_counts import ClassCounts, count_classes
-from segnet_lab.data.images import read_image
+from segnet_lab.data.images import ImageSource, read_image
 from segnet_lab.figures import balance, compared, inside
+from segnet_lab.figures.scene import Scene
 from segnet_lab.inference.mc_dropout import draw_samples, summarise
 from segnet_lab.inference.predict import input_size, predict
 from segnet_lab.metrics import boundary_map
@@ -37,19 +43,23 @@ from segnet_lab.runs.recipe import BALANCINGS
 from segnet_lab.training.losses import PUBLISHED_CAMVID_WEIGHTS, class_weights
 from segnet_lab.widgets.explorer import Explorer
 from segnet_lab.widgets.picker import ImagePicker
-from segnet_lab.widgets.trained_networks import SHOWN, Networks, with_images
+from segnet_lab.widgets.trained_networks import SHOWN, Networks, Runs, with_images
 
+Place = tuple[int, ...]  # (row, column) of the pixel that was chosen, or ()
 PAPERS_TOLERANCE = 0.0075  # of the diagonal
 OWN = "own weights"
 ROWS = (48, 64, 96, 128, 192, 256, 360)  # of images, for networks to look at a picture of one's own
 LEAST, MOST, STEP = -2, 1.5, 0.02  # powers of ten that a weight can be set to; a step is 5 percent
 
 
-def _said_in_the_widget(explore: Callable) -> Callable:
+Arguments = ParamSpec("Arguments")
+
+
+def _said_in_the_widget(explore: Callable[Arguments, Explorer]) -> Callable[Arguments, Explorer]:
     """What is wrong with the arguments becomes the message of an empty explorer."""
 
     @wraps(explore)
-    def explorer(*args, **kwargs) -> Explorer:
+    def explorer(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Explorer:
         try:
             return explore(*args, **kwargs)
         except EXPECTED as error:
@@ -60,8 +70,8 @@ def _said_in_the_widget(explore: Callable) -> Callable:
     return explorer
 
 
-def _raising(error: Exception) -> Callable:
-    def draw(place):
+def _raising(error: Exception) -> Callable[..., Scene]:
+    def draw(place: Place) -> Scene:
         raise error
 
     return draw
@@ -71,7 +81,7 @@ def _raising(error: Exception) -> Callable:
 
 
 @_said_in_the_widget
-def explore_sparse_maps(model: EncoderDecoder, image) -> Explorer:
+def explore_sparse_maps(model: EncoderDecoder, image: ImageSource) -> Explorer:
     """Codes, sparse and dense maps of every decoder stage; click a pixel to follow its window through all of them.
 
     Parameters
@@ -86,12 +96,12 @@ def explore_sparse_maps(model: EncoderDecoder, image) -> Explorer:
     ValueError
         No network of the kit, or one that has no decoder.
     """
-    model = unwrap(model, required=True)
-    found = trace(model, _as_seen_by(model, image))
+    network = unwrap(model, required=True)
+    found = trace(network, _as_seen_by(network, image))
     stages = [d.stage for d in found.decoders]
     if not stages:
         raise InvalidInput(
-            f"{model.config.name} has no decoder, so nothing is unpooled: take segnet_basic, for example"
+            f"{network.config.name} has no decoder, so nothing is unpooled: take segnet_basic, for example"
         )
     channels = max(e.features.shape[1] for e in found.encoders if e.stage in stages)
     controls = {
@@ -99,12 +109,16 @@ def explore_sparse_maps(model: EncoderDecoder, image) -> Explorer:
         "stage": w.SelectionSlider(options=sorted(stages), description="stage"),
         "channel": w.IntSlider(max=channels - 1, description="channel"),
     }
-    return Explorer(lambda place, **values: inside.sparse_maps(found, place=place, **values), controls)
+
+    def draw(place: Place, view: str, stage: int, channel: int) -> Scene:
+        return inside.sparse_maps(found, stage, channel, view, place)
+
+    return Explorer(draw, controls)
 
 
 @_said_in_the_widget
-def explore_receptive_field(model: EncoderDecoder, image) -> Explorer:
-    """Click a pixel: what of the image can it see, and what does it look at?
+def explore_receptive_field(model: EncoderDecoder, image: ImageSource) -> Explorer:
+    """Click a pixel to see how much of the image it can depend on, and how much of that it does.
 
     Parameters
     ----------
@@ -116,26 +130,30 @@ def explore_receptive_field(model: EncoderDecoder, image) -> Explorer:
     ValueError
         No network of the kit, or no image.
     """
-    model = unwrap(model, required=True)
-    image, names = _as_seen_by(model, image), places(model)
+    network = unwrap(model, required=True)
+    seen, names = _as_seen_by(network, image), places(network)
     deepest = next((name for name in reversed(names) if name.startswith("pool")), names[-1])  # 106 in the paper
     controls = {"where": w.Dropdown(options=names, value=deepest, description="pixel of")}
-    return Explorer(lambda place, where: inside.what_a_pixel_sees(model, image, where, place), controls)
+
+    def draw(place: Place, where: str) -> Scene:
+        return inside.what_a_pixel_sees(network, seen, where, place)
+
+    return Explorer(draw, controls)
 
 
 @_said_in_the_widget
-def explore_uncertainty(model: EncoderDecoder, image, data, most: int = 12) -> Explorer:
+def explore_uncertainty(model: nn.Module, image: ImageSource, data: DataSet, most: int = 12) -> Explorer:
     """The samples of a network with dropout, one beside the other, and where they disagree.
 
     Parameters
     ----------
-    model : EncoderDecoder
+    model : Module
         With dropout, such as `bayesian_segnet_basic`.
     image : path, PIL image, array or Tensor
-    data : SegmentationDataset
+    data : DataSet
         Names and colours of the classes.
     most : int
-        Samples that can be had.
+        How many samples there are to choose from.
 
     Raises
     ------
@@ -144,16 +162,16 @@ def explore_uncertainty(model: EncoderDecoder, image, data, most: int = 12) -> E
     """
     model, data, most = unwrap(model), as_dataset(data, SHOWN), _at_least_one("most", most)
     check_classes(model, data)
-    image = _as_seen_by(model, image)
-    drawn = list(draw_samples(model, image, most))
+    seen = _as_seen_by(model, image)
+    drawn = list(draw_samples(model, seen, most))
     labels = [p.argmax(0) for p in drawn]
     controls = {
         "count": w.IntSlider(min(8, most), min=1, max=most, description="samples"),
         "measure": w.Dropdown(options=["variance", "entropy", "mutual_information"], description="measure"),
     }
 
-    def draw(place, count, measure):
-        return inside.samples(image, labels[:count], summarise(drawn[:count]), measure, data)
+    def draw(place: Place, count: int, measure: str) -> Scene:
+        return inside.samples(seen, labels[:count], summarise(drawn[:count]), measure, data)
 
     return Explorer(draw, controls, chooses=False)
 
@@ -162,13 +180,13 @@ def explore_uncertainty(model: EncoderDecoder, image, data, most: int = 12) -> E
 
 
 @_said_in_the_widget
-def explore_predictions(runs="roadscenes", data=None, images: int = 24) -> Explorer:
-    """Image, truth and what every network says, the worst images first (Figs. 4 and 5).
+def explore_predictions(runs: Runs = "roadscenes", data: DataSet | None = None, images: int = 24) -> Explorer:
+    """Image, truth and the prediction of every network, the worst images first (Figs. 4 and 5).
 
     Parameters
     ----------
     runs : str or dict
-    data : SegmentationDataset, optional
+    data : DataSet, optional
         The default is the validation split of the runs.
     images : int
         How many of its images to sort.
@@ -178,8 +196,8 @@ def explore_predictions(runs="roadscenes", data=None, images: int = 24) -> Explo
     ValueError
         Neither the name of a set nor networks, as `Networks` says; no images to look at.
     """
-    networks, images = Networks(runs, data), _at_least_one("images", images)
-    images = min(images, len(with_images(networks.data)))
+    networks = Networks(runs, data)
+    images = min(_at_least_one("images", images), len(with_images(networks.data)))
     controls = {
         "sort_by": w.Dropdown(options=list(networks.models), description="worst of"),
         "score": w.Dropdown(options=["mIoU", "BF", "G", "C"], description="by"),
@@ -187,9 +205,10 @@ def explore_predictions(runs="roadscenes", data=None, images: int = 24) -> Explo
         "errors": w.ToggleButton(description="errors"),
     }
 
-    def draw(place, sort_by, score, rank, errors):
+    def draw(place: Place, sort_by: str, score: str, rank: int, errors: bool) -> Scene:
         number = networks.worst_first(sort_by, score, images)[rank - 1]
-        scene = compared.predictions(*networks.data[number], networks.all_judged(number), networks.data, errors)
+        image, truth = networks.data[number]
+        scene = compared.predictions(image, truth, networks.all_judged(number), networks.data, errors)
         note = f"Image {number} of {networks.data.split}, number {rank} of {images} from the worst. {scene.note}"
         return scene._replace(note=note)
 
@@ -197,13 +216,13 @@ def explore_predictions(runs="roadscenes", data=None, images: int = 24) -> Explo
 
 
 @_said_in_the_widget
-def explore_decoders(runs="roadscenes", data=None) -> Explorer:
-    """Two ways of decoding on one image: where is only one of them right?
+def explore_decoders(runs: Runs = "roadscenes", data: DataSet | None = None) -> Explorer:
+    """Two ways of decoding on one image, and where only one of them is right.
 
     Parameters
     ----------
     runs : str or dict
-    data : SegmentationDataset, optional
+    data : DataSet, optional
         The default is the validation split of the runs.
 
     Raises
@@ -220,15 +239,16 @@ def explore_decoders(runs="roadscenes", data=None) -> Explorer:
         "b": w.Dropdown(options=names, value=next((b for b in names if b != a), a), description="B"),
     }
 
-    def draw(place, number, a, b):
+    def draw(place: Place, number: int, a: str, b: str) -> Scene:
         judged = {name: networks.judged(name, number) for name in (a, b)}
-        return compared.two_predictions(*networks.data[number], a, b, judged, networks.data)
+        image, truth = networks.data[number]
+        return compared.two_predictions(image, truth, a, b, judged, networks.data)
 
     return Explorer(draw, controls, chooses=False)
 
 
 @_said_in_the_widget
-def explore_own_image(runs="roadscenes", data=None) -> Explorer:
+def explore_own_image(runs: Runs = "roadscenes", data: DataSet | None = None) -> Explorer:
     """A picture from disk or from the camera, segmented by several networks: the authors' web demo in a notebook.
 
     Networks look at it in its own shape, with as many pixels as the images of their training, or another number.
@@ -236,7 +256,7 @@ def explore_own_image(runs="roadscenes", data=None) -> Explorer:
     Parameters
     ----------
     runs : str or dict
-    data : SegmentationDataset, optional
+    data : DataSet, optional
         Names and colours of the classes, and the picture that is there at the beginning: its first image.
 
     Raises
@@ -250,14 +270,14 @@ def explore_own_image(runs="roadscenes", data=None) -> Explorer:
     sizes = {rows: (rows, max(1, round(rows * width / height))) for rows in sorted({*ROWS, height})}
 
     @lru_cache(maxsize=8)
-    def said(name, picture, rows):
+    def predicted(name: str, picture: bytes, rows: int) -> tuple[Tensor, dict[str, compared.Prediction]]:
         image = read_image(_of_area(picker.image() or start, *sizes[rows]))
-        predicted = {n: predict(networks.fast(n), image, size="own") for n in networks.models}
-        return image, {n: compared.Prediction(label, {}) for n, label in predicted.items()}
+        labels = {n: predict(networks.fast(n), image, size="own").numpy() for n in networks.models}
+        return image, {n: compared.Prediction(label, {}) for n, label in labels.items()}
 
-    def draw(place, size):
-        image, predicted = said(picker.name, picker.picture, size)
-        scene = compared.predictions(image, None, predicted, networks.classes)
+    def draw(place: Place, size: int) -> Scene:
+        image, predictions = predicted(picker.name, picker.picture, size)
+        scene = compared.predictions(image, None, predictions, networks.classes)
         seen = f"{picker.name or name}, seen at {image.shape[1]}×{image.shape[2]}."
         return scene._replace(note=f"{seen} {networks.learnt_from()}")
 
@@ -273,10 +293,17 @@ def explore_own_image(runs="roadscenes", data=None) -> Explorer:
 def _first_image(networks: Networks) -> tuple[Image.Image, str]:
     """What is there before a picture was chosen, and its name."""
     try:
-        return Image.fromarray(networks.data.raw(0)[0]), "an image of the data set"
-    except (ValueError, OSError, IndexError):  # not at hand, or there is none
-        networks.classes  # noqa: B018  (an error that a picture of one's own does not cure)
+        return _picture(networks.data), "an image of the data set"
+    except (ValueError, OSError, IndexError):  # not there, or the data set is empty
+        networks.classes  # noqa: B018  (an error that another picture does not cure)
         return Image.new("RGB", (networks.size() or (96, 128))[::-1], "grey"), "no picture yet: choose one"
+
+
+def _picture(data: DataSet) -> Image.Image:
+    """The first image of a data set, at its own size where the data set can give that."""
+    if isinstance(data, SegmentationDataset):
+        return Image.fromarray(data.raw(0)[0])
+    return Image.fromarray((255 * data[0].image).round().byte().permute(1, 2, 0).numpy())
 
 
 def _of_area(picture: Image.Image, height: int, width: int) -> Image.Image:
@@ -292,11 +319,12 @@ def _at_least_one(name: str, value: int) -> int:
     return int(value)
 
 
-def _as_seen_by(model: EncoderDecoder, image):
+def _as_seen_by(model: nn.Module, given: ImageSource) -> Tensor:
     """(3, H, W) at the size at which the network looks at it."""
-    image = read_image(image)
-    size = input_size(model, tuple(image.shape[-2:]))
-    if size == tuple(image.shape[-2:]):
+    image = read_image(given)
+    own = image.shape[1], image.shape[2]
+    size = input_size(model, own)
+    if size == own:
         return image
     return F.interpolate(image[None], size, mode="bilinear", antialias=True)[0].clamp(0, 1)
 
@@ -305,14 +333,18 @@ def _as_seen_by(model: EncoderDecoder, image):
 
 
 @_said_in_the_widget
-def explore_boundary_f1(target, data, predictions: Mapping | None = None) -> Explorer:
-    """The boundary of a class in a prediction and in the truth: which pixels match at what tolerance?
+def explore_boundary_f1(
+    target: npt.ArrayLike | Tensor,
+    data: DataSet,
+    predictions: Mapping[str, npt.ArrayLike | Tensor] | None = None,
+) -> Explorer:
+    """The boundary of a class in a prediction and in the truth, and which pixels match at what tolerance.
 
     Parameters
     ----------
     target : (H, W) integers
         The truth.
-    data : SegmentationDataset
+    data : DataSet
     predictions : dict, name -> (H, W), optional
         Shown before three made-up ones on which mIoU and BF disagree.
 
@@ -323,21 +355,22 @@ def explore_boundary_f1(target, data, predictions: Mapping | None = None) -> Exp
         another size.
     """
     data = as_dataset(data, SHOWN)
-    target = _label_map("target", target, data)
+    truth = _label_map("target", target, data)
     predictions = {} if predictions is None else predictions
     if not isinstance(predictions, Mapping):
         raise InvalidInput(f"predictions: give them by name, {{name: label map}}, not {type(predictions).__name__}")
-    given = {str(name): _label_map(name, label, data) for name, label in predictions.items()}
+    given = {str(name): _label_map(str(name), label, data) for name, label in predictions.items()}
+    height, width = truth.shape
     for name, label in given.items():
-        if label.shape != target.shape:
-            sizes = "{}x{}, the truth has {}x{}".format(*label.shape, *target.shape)
-            raise InvalidInput(f"{name} has {sizes}: give predictions of the same image")
-    examples = {**given, **compared.made_up_predictions(target, data.ignore_index)}
-    present = [c for c in np.unique(target).tolist() if c != data.ignore_index]
+        if label.shape != truth.shape:
+            size = "{}x{}".format(*label.shape)
+            raise InvalidInput(f"{name} has {size}, the truth has {height}x{width}: give predictions of the same image")
+    examples = {**given, **compared.made_up_predictions(truth, data.ignore_index)}
+    present = [c for c in np.unique(truth).tolist() if c != data.ignore_index]
     if not present:
         raise InvalidInput("the truth is void everywhere, so it has no boundary: take another image")
-    longest = max(present, key=lambda c: boundary_map(target, c).sum())
-    paper = round(tolerance_pixels(PAPERS_TOLERANCE, *target.shape), 1)
+    longest = max(present, key=lambda c: boundary_map(truth, c).sum())
+    paper = round(tolerance_pixels(PAPERS_TOLERANCE, height, width), 1)
     controls = {
         "prediction": w.Dropdown(options=list(examples), description="prediction"),
         "cls": w.Dropdown(options=[(data.class_names[c], c) for c in present], value=longest, description="class"),
@@ -345,14 +378,14 @@ def explore_boundary_f1(target, data, predictions: Mapping | None = None) -> Exp
         "matching": w.ToggleButtons(options=[("one to one", "one_to_one"), ("by distance", "distance")]),
     }
 
-    def draw(place, prediction, cls, pixels, matching):
+    def draw(place: Place, prediction: str, cls: int, pixels: float, matching: str) -> Scene:
         tolerance = pixels if pixels >= 1 else 0  # no two pixels lie less than 1 apart; below 1 would mean a share
-        return compared.boundaries(examples[prediction], target, cls, data, tolerance, matching)
+        return compared.boundaries(examples[prediction], truth, cls, data, tolerance, matching)
 
     return Explorer(draw, controls, chooses=False)
 
 
-def _label_map(name: str, given, data) -> np.ndarray:
+def _label_map(name: str, given: npt.ArrayLike | Tensor, data: DataSet) -> npt.NDArray[np.int64]:
     """(H, W) integers, each a class of the data or void."""
     if isinstance(given, str | os.PathLike):
         raise InvalidInput(f"{name} is a name, {str(given)!r}: give a label map, such as data[0].label")
@@ -376,12 +409,12 @@ def _label_map(name: str, given, data) -> np.ndarray:
 
 
 @_said_in_the_widget
-def explore_class_balance(data, counts: ClassCounts | None = None) -> Explorer:
-    """A dial for the weight of each class: how much of the loss does it get? (Section 3.2)
+def explore_class_balance(data: DataSet, counts: ClassCounts | None = None) -> Explorer:
+    """A dial for the weight of each class, and the share of the loss that it gets (Section 3.2).
 
     Parameters
     ----------
-    data : SegmentationDataset
+    data : DataSet
     counts : ClassCounts, optional
         Of the data set; counted if not given.
 
@@ -400,7 +433,10 @@ def explore_class_balance(data, counts: ClassCounts | None = None) -> Explorer:
         )
     names = [name for name in BALANCINGS if name != "published" or data.num_classes == len(PUBLISHED_CAMVID_WEIGHTS)]
     presets = {name: _weights(name, data, counts) for name in ["natural", *names]}
-    dialled = {name: [10 ** (STEP * round(np.log10(w) / STEP)) for w in weights] for name, weights in presets.items()}
+    dialled = {
+        name: [10 ** (STEP * round(math.log10(weight) / STEP)) for weight in weights]
+        for name, weights in presets.items()
+    }
     dials = {
         f"class_{c}": w.FloatLogSlider(1, min=LEAST, max=MOST, step=STEP, description=name, readout_format=".2f")
         for c, name in enumerate(data.class_names)
@@ -408,14 +444,15 @@ def explore_class_balance(data, counts: ClassCounts | None = None) -> Explorer:
     number, preset, bars = w.IntSlider(max=len(data) - 1, description="image"), w.Dropdown(), w.HTML()
     preset.options, preset.description = [*presets, OWN], "weights"
 
-    def draw(place, number, **weights):
-        weights = list(weights.values())
+    def draw(place: Place, number: int, **dialled_now: float) -> Scene:
+        weights = list(dialled_now.values())
         preset.value = next((name for name in presets if np.allclose(dialled[name], weights)), OWN)
         weights = presets.get(preset.value, weights)  # exact, where dials have steps
         bars.value = balance.loss_share_bars(counts.pixels, weights, data)
-        return balance.class_weight_map(*data[number], weights, data)
+        image, label = data[number]
+        return balance.class_weight_map(image, label, weights, data)
 
-    def take(change):
+    def take(change: Mapping[str, str]) -> None:
         if change["new"] != OWN:
             explorer.set(**dict(zip(dials, dialled[change["new"]], strict=True)))
 
@@ -424,8 +461,9 @@ def explore_class_balance(data, counts: ClassCounts | None = None) -> Explorer:
     return explorer
 
 
-def _weights(balancing: str, data, counts: ClassCounts) -> list[float]:
+def _weights(balancing: str, data: DataSet, counts: ClassCounts) -> list[float]:
     """Weights of a recipe, within the range of the dials."""
-    weights = class_weights(balancing, data if balancing == "published" else counts)
-    weights = np.ones(data.num_classes) if weights is None else np.asarray(weights)
-    return weights.clip(10**LEAST, 10**MOST).tolist()
+    found = class_weights(balancing, data, counts)
+    weights = torch.ones(data.num_classes) if found is None else found
+    clipped: list[float] = weights.clip(10**LEAST, 10**MOST).tolist()
+    return clipped

@@ -17,6 +17,7 @@ class Exhibit(NamedTuple):
 
     @property
     def picture(self) -> Path:
+        """What it looks like, a PNG."""
         return PREVIEWS / f"{self.name}.png"
 
 

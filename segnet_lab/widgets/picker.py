@@ -1,4 +1,4 @@
-"""A picture of one's own, from disk or from the camera."""
+"""A picture of your own, from disk or from the camera."""
 
 from io import BytesIO
 
@@ -48,5 +48,5 @@ class ImagePicker(anywidget.AnyWidget):
         except UnidentifiedImageError:
             raise InvalidInput(f"{self.name} cannot be read as a picture: choose a PNG, JPEG or WebP file") from None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"ImagePicker: {self.name or 'nothing chosen'}"

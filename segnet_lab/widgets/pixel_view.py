@@ -1,12 +1,13 @@
 """Pictures of one image side by side: point at a pixel and all of them say what they hold there; click to choose it."""
 
-import anywidget
 import traitlets as t
 
+from segnet_lab.figures.scene import Picture, Scene
+from segnet_lab.widgets.live import LiveWidget
 from segnet_lab.widgets.sources import script, style
 
 
-class PixelView(anywidget.AnyWidget):
+class PixelView(LiveWidget):
     """Shows the pictures of a scene on canvases that are painted in place.
 
     Attributes
@@ -15,8 +16,6 @@ class PixelView(anywidget.AnyWidget):
         What was clicked, or chosen with the arrow keys and Enter. May be set.
     chooses : bool
         Whether what is shown depends on the place; else it is only marked.
-    message : str
-        What went wrong, shown above the pictures; they stay as they were.
 
     Examples
     --------
@@ -31,18 +30,13 @@ class PixelView(anywidget.AnyWidget):
     _css = style("pixel_view.css")
 
     size = t.List(t.Int(min=1), [1, 1], read_only=True, help="(H, W) of the image").tag(sync=True)
-    pictures = t.List(read_only=True, help="as the browser takes them").tag(sync=True)
+    pictures: t.List[dict[str, object]] = t.List(read_only=True, help="as the browser takes them").tag(sync=True)
     note = t.Unicode(read_only=True).tag(sync=True)
     place = t.List(t.Int(min=0), maxlen=2).tag(sync=True)
     chooses = t.Bool(True).tag(sync=True)
-    message = t.Unicode().tag(sync=True)
 
-    def __init__(self, **state):
-        super().__init__(**state)
-        self.on_msg(lambda _, content, __: self.send({"pong": content.get("ping")}))  # so the page knows who is there
-
-    def show(self, scene) -> None:
-        """Paint a `figures.pictures.Scene` in place of what is there; all of it arrives at once."""
+    def show(self, scene: Scene) -> None:
+        """Paint a `figures.scene.Scene` in place of what is there; all of it arrives at once."""
         first = scene.pictures[0]
         with self.hold_sync():
             self.set_trait("size", [n * first.scale for n in first.pixels.shape[:2]])
@@ -50,11 +44,11 @@ class PixelView(anywidget.AnyWidget):
             self.set_trait("note", scene.note)
             self.message = ""
 
-    def __repr__(self):
-        return f"PixelView of {', '.join(p['title'] for p in self.pictures) or 'nothing'}"
+    def __repr__(self) -> str:
+        return f"PixelView of {', '.join(str(p['title']) for p in self.pictures) or 'nothing'}"
 
 
-def _message(picture) -> dict:
+def _message(picture: Picture) -> dict[str, object]:
     height, width = picture.pixels.shape[:2]
     return {
         "title": picture.title,

@@ -5,10 +5,12 @@ even as a single HTML file. Python holds the state, and its results for comparis
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import anywidget
 import numpy as np
+import numpy.typing as npt
 import traitlets as t
 
 from segnet_lab._support.errors import InvalidInput, unknown
@@ -26,31 +28,40 @@ SIZES = (4, 16)  # fewest and most rows and columns of an input
 LARGEST = 1e6  # keeps every sum on screen finite
 
 _COPY_DOWN = [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]  # rebuilds the pole, where the codes are known
-_BILINEAR = np.outer([0.25, 0.75, 0.75, 0.25], [0.25, 0.75, 0.75, 0.25]).tolist()
+_BILINEAR = [[a * b for a in (0.25, 0.75, 0.75, 0.25)] for b in (0.25, 0.75, 0.75, 0.25)]
 _THIN_POLE = [[9.0 if c == 2 + r // 2 else 0.0 for c in range(8)] for r in range(8)]
 
 
-class Map(t.TraitType):
+Rows = list[list[float]]
+
+
+class Map(t.TraitType[Rows, npt.ArrayLike]):
     """A small map of numbers; takes any 2-D array and keeps it as a list of rows."""
 
-    def __init__(self, least, most, default):
+    def __init__(self, least: int, most: int, default: Rows) -> None:
         super().__init__(default)
         self.least, self.most = least, most
 
-    def validate(self, obj, value):
+    def validate(self, obj: t.HasTraits, value: npt.ArrayLike) -> Rows:
+        """The rows of a map that may be shown."""
         return _rows(value, self.least, self.most, self.name)
 
 
-class MapPair(Map):
-    """One map for each of the two lanes, A and B."""
+class MapPair(t.TraitType[list[Rows], Sequence[npt.ArrayLike]]):
+    """One square map for each of the two lanes, A and B."""
 
-    def validate(self, obj, value):
+    def __init__(self, side: int, default: Rows) -> None:
+        super().__init__([default, default])
+        self.side = side
+
+    def validate(self, obj: t.HasTraits, value: Sequence[npt.ArrayLike]) -> list[Rows]:
+        """The rows of two maps that may be shown."""
         if len(value) != 2:
-            raise InvalidInput(f"{self.name} holds one entry a lane, A and B: give 2, not {len(value)}")
-        return [super(MapPair, self).validate(obj, one) for one in value]
+            raise InvalidInput(f"{self.name} holds one entry per lane, A and B: give 2, not {len(value)}")
+        return [_rows(one, self.side, self.side, self.name) for one in value]
 
 
-def _result(help):
+def _result(help: str) -> t.List[object]:
     return t.List(read_only=True, help=help).tag(sync=True)
 
 
@@ -97,7 +108,8 @@ class Playground(anywidget.AnyWidget):
     Playground of 4x4: pooling_indices against bilinear
     >>> Playground(values=[[1.0, float("nan"), 0, 0]] * 4)
     Traceback (most recent call last):
-    ValueError: values holds nan at row 0, column 1: give finite numbers up to 1e+06, e.g. through np.nan_to_num
+    segnet_lab...InvalidInput: values holds nan at row 0, column 1: give finite numbers up to
+    1e+06, e.g. through np.nan_to_num
     """
 
     _esm = script("playground.js")
@@ -105,8 +117,8 @@ class Playground(anywidget.AnyWidget):
 
     values = Map(*SIZES, _THIN_POLE).tag(sync=True)
     decoders = t.List(t.Unicode(), ["pooling_indices", "fixed_indices"]).tag(sync=True)
-    kernels = MapPair(3, 3, [_COPY_DOWN, _COPY_DOWN]).tag(sync=True)
-    deconvolutions = MapPair(4, 4, [_BILINEAR, _BILINEAR]).tag(sync=True)
+    kernels = MapPair(3, _COPY_DOWN).tag(sync=True)
+    deconvolutions = MapPair(4, _BILINEAR).tag(sync=True)
     step = t.Int(7, min=1, max=7).tag(sync=True)
     code_view = t.Enum(("arrows", "numbers", "bits"), "arrows").tag(sync=True)
     brush = t.Float(9.0, min=-LARGEST, max=LARGEST).tag(sync=True)
@@ -120,7 +132,9 @@ class Playground(anywidget.AnyWidget):
     error = _result("dense - input, one map a lane")
 
     @classmethod
-    def from_array(cls, array, at=(0, 0), size=(8, 8), **state):
+    def from_array(
+        cls, array: npt.ArrayLike, at: tuple[int, int] = (0, 0), size: tuple[int, int] = (8, 8), **state: object
+    ) -> "Playground":
         """A playground on a patch of a larger map: a channel of a feature map, a grey image.
 
         Parameters
@@ -136,37 +150,37 @@ class Playground(anywidget.AnyWidget):
         >>> Playground.from_array(np.arange(600.0).reshape(20, 30), at=(2, 3), size=(4, 5)).values[0]
         [63.0, 64.0, 65.0, 66.0, 67.0]
         """
-        array = _array(array, "array")
+        whole = _array(array, "array")
         (row, column), (h, w) = at, size
-        if row < 0 or column < 0 or row + h > array.shape[0] or column + w > array.shape[1]:
+        if row < 0 or column < 0 or row + h > whole.shape[0] or column + w > whole.shape[1]:
             raise InvalidInput(
-                f"a patch of {h}x{w} at row {row}, column {column} leaves the array of {array.shape[0]}x"
-                f"{array.shape[1]}: choose another `at` or `size`"
+                f"a patch of {h}x{w} at row {row}, column {column} leaves the array of {whole.shape[0]}x"
+                f"{whole.shape[1]}: choose another `at` or `size`"
             )
-        return cls(values=array[row : row + h, column : column + w], **state)
+        return cls(values=whole[row : row + h, column : column + w], **state)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         h, w = len(self.values), len(self.values[0])
         return f"Playground of {h}x{w}: {' against '.join(self.decoders)}"  # no address, so notebooks do not change
 
     @t.validate("decoders")
-    def _known_decoders(self, proposal):
-        names = proposal["value"]
+    def _known_decoders(self, proposal: t.Bunch) -> list[str]:
+        names: list[str] = proposal["value"]
         if len(names) != 2:
-            raise InvalidInput(f"decoders holds one name a lane, A and B: give 2, not {len(names)}")
+            raise InvalidInput(f"decoders holds one name per lane, A and B: give 2, not {len(names)}")
         for name in names:
             if name not in DECODERS:
                 raise InvalidInput(unknown("decoder", name, DECODERS))
         return names
 
 
-def write_playground_html(path):
+def write_playground_html(path: str | Path) -> Path:
     """Write the playground as one HTML file that works from disk, without a network or an installation.
 
     Parameters
     ----------
     path : str or Path
-        Where to; directories are made, a file that is there is replaced.
+        Where to write it; folders are made, a file that is there is replaced.
 
     Returns
     -------
@@ -178,10 +192,10 @@ def write_playground_html(path):
     >>> write_playground_html(Path(tempfile.mkdtemp()) / "playground.html").name
     'playground.html'
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(playground_page(), encoding="utf-8")
-    return path
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(playground_page(), encoding="utf-8")
+    return file
 
 
 def playground_page(
@@ -228,7 +242,7 @@ def playground_page(
 _CHOICES = ("values", "decoders", "kernels", "deconvolutions", "step", "code_view", "brush", "storage_size")
 
 
-def _array(value, name):
+def _array(value: npt.ArrayLike, name: str | None) -> npt.NDArray[np.float64]:
     """A 2-D float array out of whatever a user has."""
     if hasattr(value, "detach"):  # a torch tensor, perhaps of a graph or an accelerator
         value = value.detach().cpu().float().numpy()
@@ -241,7 +255,7 @@ def _array(value, name):
     return array
 
 
-def _rows(value, least, most, name):
+def _rows(value: npt.ArrayLike, least: int, most: int, name: str | None) -> Rows:
     array = _array(value, name)
     if not all(least <= n <= most for n in array.shape):
         room = f"{least} to {most}" if least < most else str(least)
@@ -256,4 +270,5 @@ def _rows(value, least, most, name):
             f"{name} holds {array[r, c]:g} at row {r}, column {c}: give finite numbers up to {LARGEST:g}, "
             "e.g. through np.nan_to_num"
         )
-    return array.tolist()
+    rows: Rows = array.tolist()
+    return rows

@@ -9,124 +9,17 @@ from PIL import Image
 
 from segnet_lab import widgets
 from segnet_lab.data.class_counts import ClassCounts
-from segnet_lab.figures.scene import Scene, numbers, photo
-from segnet_lab.figures.style import styled
 from segnet_lab.models import create_model
 from segnet_lab.runs.recipe import Recipe
 from segnet_lab.training.loop import train
-from segnet_lab.widgets.explorer import Explorer
 from segnet_lab.widgets.picker import ImagePicker
-from segnet_lab.widgets.pixel_view import PixelView
 from tests.helpers import Squares
 
 IMAGE = torch.rand(3, 48, 64, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.fixture(autouse=True)
-def somebody_looks(monkeypatch):
-    for name in ("CI", "SEGNET_LAB_HEADLESS"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="module")
-def networks():
-    return {name: create_model(name, 2, width=0.1, seed=0) for name in ("segnet_basic", "bilinear_interpolation")}
-
-
-@pytest.fixture(scope="module")
-def squares():
-    data = Squares(5)
-    data.raw = lambda i: ((255 * data[i].image).byte().permute(1, 2, 0).numpy(), data[i].label.numpy())
-    return data
-
-
 def titles(explorer):
     return [picture["title"] for picture in explorer.view.pictures]
-
-
-# --------------------------------------------------------------------------------------------- view and explorer
-
-
-def test_a_view_sends_the_very_bytes():
-    view = PixelView()
-    view.show(Scene([numbers("map", [[0.0, 1.0], [0.5, 0.0]], scale=4), photo("image", np.ones((3, 8, 8)))], "note"))
-    first, second = view.pictures
-    assert (first["height"], first["width"], first["scale"]) == (2, 2, 4)
-    assert list(first["pixels"]) == [0, 252, 126, 0]
-    assert len(first["palette"]) == 3 * len(first["names"])
-    assert (second["palette"], second["pixels"]) == (b"", b"\xff" * 192)
-    assert (view.size, view.note) == ([8, 8], "note")
-
-
-def test_a_view_answers_the_page():
-    view, sent = PixelView(), []
-    view.send = sent.append
-    view._handle_custom_msg({"ping": 7}, [])
-    assert sent == [{"pong": 7}]
-
-
-def test_an_explorer_draws_again_for_every_control_and_place():
-    import ipywidgets
-
-    calls = []
-
-    def draw(place, n, m):
-        calls.append((place, n, m))
-        return Scene([numbers("map", np.zeros((n, m)))])
-
-    explorer = Explorer(draw, {"n": ipywidgets.IntSlider(2), "m": ipywidgets.IntSlider(3)})
-    explorer.controls["n"].value = 4
-    explorer.view.place = [1, 2]
-    explorer.set(n=5, m=6)  # two controls, one drawing
-    assert calls == [((), 2, 3), ((), 4, 3), ((1, 2), 4, 3), ((1, 2), 5, 6)]
-    assert explorer.view.size == [5, 6]
-    with pytest.raises(ValueError, match=r"unknown control 'k'\. Known: n, m"):
-        explorer.set(k=1)
-
-
-def test_a_place_that_does_not_matter_draws_nothing_again():
-    calls = []
-
-    def draw(place):
-        calls.append(place)
-        return Scene([numbers("map", np.zeros((2, 2)))])
-
-    explorer = Explorer(draw, {}, chooses=False)
-    explorer.view.place = [1, 1]
-    assert calls == [()]
-    assert not explorer.view.chooses
-
-
-def test_what_cannot_be_drawn_gives_a_message_and_the_picture_stays():
-    import ipywidgets
-
-    def draw(place, n):
-        if n == 3:
-            raise ValueError("three is too many: take two")
-        return Scene([numbers(f"{1 // n} cells", [[1.0] * n])])
-
-    explorer = Explorer(draw, {"n": ipywidgets.IntSlider(2)})
-    before = explorer.view.pictures
-    explorer.controls["n"].value = 3
-    assert (explorer.view.message, explorer.view.pictures) == ("three is too many: take two", before)
-    explorer.controls["n"].value = 0
-    assert explorer.view.message.startswith("integer ")  # an ArithmeticError is of the expected kind
-    explorer.controls["n"].value = 1
-    assert (explorer.view.message, titles(explorer)) == ("", ["1 cells"])
-
-
-def test_headless_an_explorer_shows_nothing_but_its_errors_stop_the_run(monkeypatch, networks):
-    shown = []
-    monkeypatch.setattr("segnet_lab.widgets.explorer.display", lambda data, raw: shown.extend(data))
-    explorer = widgets.explore_sparse_maps(networks["segnet_basic"], IMAGE)
-    explorer._ipython_display_()
-    assert "application/vnd.jupyter.widget-view+json" in shown
-    shown.clear()
-    monkeypatch.setenv("SEGNET_LAB_HEADLESS", "1")
-    explorer._ipython_display_()
-    assert shown == []
-    with pytest.raises(ValueError, match="unknown set of runs 'nothing'"):
-        widgets.explore_predictions("nothing")
 
 
 # ------------------------------------------------------------------------------------------------- each explorer
@@ -359,47 +252,3 @@ def test_counts_of_another_set_are_said(squares):
     other = ClassCounts(torch.ones(3, dtype=torch.int64), torch.ones(3, dtype=torch.int64))
     assert "counts of 3 classes, squares has 2" in widgets.explore_class_balance(squares, other).view.message
     assert "counts is a dict" in widgets.explore_class_balance(squares, {}).view.message
-
-
-# ------------------------------------------------------------------------------------------------- any figure
-
-
-def test_interact_replaces_one_picture_and_says_what_is_wrong(monkeypatch):
-    import matplotlib.pyplot as plt
-
-    @styled
-    def bars(n=2, colour="red"):
-        if n == 3:
-            raise ValueError("three is too many")
-        figure, axes = plt.subplots()
-        axes.bar(range(n), range(n), color=colour)
-        return figure
-
-    shown = []
-    monkeypatch.setattr("segnet_lab.widgets.interactive.display", shown.append)
-    widgets.interact(bars, n=(1, 4), colour=["red", "blue"])
-    number, colour, view = shown[0].children
-
-    def corner():
-        return Image.open(io.BytesIO(view.picture)).convert("RGB").getpixel((1, 1))
-
-    first = view.picture
-    assert (view.alt, corner()) == ("Figure for n 2, colour red", (255, 255, 255))
-    colour.value = "blue"
-    assert view.picture != first
-    number.value, before = 3, view.picture
-    assert (view.message, view.picture) == ("three is too many", before)
-    number.value = 4
-    assert view.message == ""
-    view.dark = True  # the page says so
-    assert corner() == (22, 25, 30)
-    colour.value = "red"
-    assert corner() == (22, 25, 30)
-    sent = []
-    view.send = sent.append
-    view._handle_custom_msg({"ping": 7}, [])
-    assert sent == [{"pong": 7}]
-    monkeypatch.setenv("SEGNET_LAB_HEADLESS", "1")
-    with pytest.raises(ValueError, match="three is too many"):
-        widgets.interact(bars, n=[3])
-    assert len(shown) == 1

@@ -50,7 +50,7 @@ def test_bad_values_are_refused_and_the_good_ones_stay(values, message):
 def test_other_bad_state_is_refused():
     with pytest.raises(ValueError, match=r"unknown decoder 'bilinea'\. Did you mean 'bilinear'"):
         Playground(decoders=["pooling_indices", "bilinea"])
-    with pytest.raises(ValueError, match="one name a lane, A and B: give 2, not 1"):
+    with pytest.raises(ValueError, match="one name per lane, A and B: give 2, not 1"):
         Playground(decoders=["bilinear"])
     with pytest.raises(ValueError, match="kernels of 2x3 does not fit: give 3 rows and columns"):
         Playground(kernels=[np.ones((3, 3)), np.ones((2, 3))])

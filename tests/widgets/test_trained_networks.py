@@ -29,12 +29,6 @@ void: {index: 255, colour: [224, 224, 192]}
 """
 
 
-@pytest.fixture(autouse=True)
-def somebody_looks(monkeypatch):
-    for name in ("CI", "SEGNET_LAB_HEADLESS"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture(scope="module")
 def pets(tmp_path_factory):
     """Six images of one's own, four to train on."""
