@@ -92,3 +92,22 @@ def test_schedules_are_read_not_executed():
         {"milestones": [3, 5], "gamma": 0.2},
     )
     assert parse_schedule("ReduceLROnPlateau") == ("ReduceLROnPlateau", {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 0}, "epochs=0: give at least 1"),
+        ({"learning_rate": -1}, "learning_rate=-1: give a number >= 0"),
+        ({"balancing": "median_freq"}, "unknown balancing 'median_freq'. Did you mean 'median_frequency'"),
+        ({"precision": "half"}, "unknown precision 'half'"),
+    ],
+)
+def test_refuses_a_recipe(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe(**settings)
+
+
+def test_a_recipe_from_another_version_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"unknown recipe setting 'learningrate'\. Did you mean 'learning_rate'"):
+        Recipe.from_dict({"learningrate": 1})
