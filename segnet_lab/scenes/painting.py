@@ -274,17 +274,19 @@ class Canvas:
             return
         rows, columns = self.rows[block[0], None], self.columns[block[1]]
         turn = (xs[1] - xs[0]) * (ys[2] - ys[1]) - (ys[1] - ys[0]) * (xs[2] - xs[1])
-        left, right = np.full_like(rows, -np.inf), np.full_like(rows, np.inf)  # the bounds of each row
+        left: Field | None = None  # the bounds of each row
+        right: Field | None = None
         for i in range(len(xs)):
             dy = ys[i] - ys[i - 1]
             if dy != 0:
                 slope = (xs[i] - xs[i - 1]) / dy
                 edge = rows * slope + (xs[i] - ys[i] * slope)
                 if (dy > 0) == (turn > 0):
-                    right = np.minimum(right, edge)
+                    right = edge if right is None else np.minimum(right, edge)
                 else:
-                    left = np.maximum(left, edge)
-        self.put(block, (columns >= left) & (columns < right), colour, label)
+                    left = edge if left is None else np.maximum(left, edge)
+        if left is not None and right is not None:
+            self.put(block, (columns >= left) & (columns < right), colour, label)
 
     def stroke(self, start: Point, end: Point, width: float, colour: Colour, label: int) -> None:
         """A straight line, at least one pixel wide, between two (column, row) points."""
