@@ -11,6 +11,7 @@ Exits with 1 if any survived or has no verdict.
 """
 
 import argparse
+import multiprocessing
 import os
 import re
 import shutil
@@ -28,6 +29,9 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parents[1]
 LIST = Path(__file__).with_name("mutations.toml")
 TIMEOUT = 600  # seconds; a break that never ends has been noticed
+PROCESSES = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+HEAVY = ["torch", "torchmetrics", "pandas", "scipy.stats", "seaborn", "sklearn.ensemble", "skimage.feature", "numba"]
+HEAVY += ["hypothesis", "pytest"]  # imported once; each run of pytest is a fork of the process that holds them
 KILLED, SURVIVED, NO_VERDICT = "killed", "survived", "no verdict"
 
 
@@ -74,7 +78,7 @@ def _judge(mutation: Mutation, free: "SimpleQueue[Path]") -> tuple[str, str]:
         whole = file.read_bytes()
         file.write_text(mutation.broken(copy), encoding="utf-8")
         try:
-            return _verdict(*pytest(mutation.tests, copy))
+            return _verdict(*run_tests(mutation.tests, copy))
         finally:
             file.write_bytes(whole)
     except (Stale, OSError) as error:
@@ -92,20 +96,35 @@ def _verdict(code: int, output: str) -> tuple[str, str]:
     return NO_VERDICT, f"pytest ended with {code}: {lines[-1]}"  # nothing collected, no such test, no import
 
 
-def pytest(tests: Sequence[str], root: Path) -> tuple[int, str]:
+def run_tests(tests: Sequence[str], root: Path) -> tuple[int, str]:
     """Exit status and output of the tests in a copy, up to the first that fails."""
-    environment = os.environ | {
-        "PYTHONPATH": str(root),
-        "PYTHONDONTWRITEBYTECODE": "1",  # or a break of the same length in the same second would not be seen
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # they take longer to load than most tests to run
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=no", "-p", "no:cacheprovider", *tests]
-    try:
-        ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=TIMEOUT)
-    except subprocess.TimeoutExpired:
+    output = root.with_suffix(".txt")
+    process = PROCESSES.Process(target=_pytest, args=(tuple(tests), str(root), str(output)))
+    process.start()
+    process.join(TIMEOUT)
+    if process.is_alive():
+        process.kill()
+        process.join()
         return 1, f"FAILED no end within {TIMEOUT} s"
-    return ended.returncode, ended.stdout + ended.stderr
+    return process.exitcode or 0, output.read_text(encoding="utf-8", errors="replace")
+
+
+def _pytest(tests: tuple[str, ...], root: str, output: str) -> None:
+    """What runs in a process of its own, with the copy before everything else on the path."""
+    sys.dont_write_bytecode = True  # or a break of the same length in the same second would not be seen
+    os.environ |= {
+        "PYTHONPATH": root,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # they take longer to load than most tests to run
+    }
+    os.chdir(root)
+    sys.path.insert(0, root)
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    import pytest
+
+    sys.exit(int(pytest.main(["-q", "-x", "--tb=no", "-p", "no:cacheprovider", *tests])))
 
 
 @contextmanager
@@ -133,7 +152,7 @@ def check_unbroken(mutations: Sequence[Mutation], root: Path = ROOT) -> None:
     """The tests must pass before anything is broken, or every mutation would look killed."""
     tests = sorted({test for mutation in mutations for test in mutation.tests})
     with copies(root, 1) as free:
-        code, output = pytest(tests, free.get())
+        code, output = run_tests(tests, free.get())
     if code:
         sys.exit(f"the tests do not pass as they are, so no break can be judged:\n{output}")
 
@@ -148,6 +167,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [m for m in read_list() if any(word in f"{m.name} {m.file}" for word in options.only)]
     if not chosen:
         parser.error(f"no mutation has any of {options.only} in its name or file")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if os.name == "posix":
+        PROCESSES.set_forkserver_preload(HEAVY)
     if not options.unchecked:
         check_unbroken(chosen)
     verdicts: dict[str, list[Mutation]] = {KILLED: [], SURVIVED: [], NO_VERDICT: []}

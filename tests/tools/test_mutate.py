@@ -40,10 +40,10 @@ def test_what_is_tested_is_killed_and_what_is_not_survives(checkout):
 
 
 def test_no_verdict_where_the_text_is_stale_or_the_tests_cannot_run(checkout, monkeypatch):
-    def pytest_that_cannot_import(tests, root):
+    def tests_that_cannot_be_imported(tests, root):
         return 2, "ImportError\n1 error in 0.1s\n"
 
-    monkeypatch.setattr(mutate, "pytest", pytest_that_cannot_import)
+    monkeypatch.setattr(mutate, "run_tests", tests_that_cannot_be_imported)
     gone, twice, broken = breaking("a * b", "a"), breaking("return", "yield"), breaking("import", "")
     broken = Mutation("broken", "adding.py", "def add", "def subtract", ("test_adding.py",))
     found = {mutation.name: (verdict, why) for mutation, verdict, why in mutate.run([gone, twice, broken], checkout, 2)}
