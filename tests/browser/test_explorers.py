@@ -14,8 +14,8 @@ from segnet_lab.widgets.sources import script, style
 SETUP = """import hashlib, json
 import segnet_lab as sl
 from segnet_lab.widgets import *
-from segnet_lab.figures import labels
-from segnet_lab.widgets.networks import Networks
+from segnet_lab.figures import label_maps
+from segnet_lab.widgets.trained_networks import Networks
 networks = Networks("roadscenes")
 data = networks.data
 image, label = data[1]
@@ -25,7 +25,7 @@ three = {name: networks.models[name] for name in ("segnet_basic", "fcn_basic", "
 two = {name: three[name] for name in ("segnet_basic", "bilinear_interpolation")}
 
 def look(number):
-    return labels.contact_sheet(data, [number], columns=1)
+    return label_maps.contact_sheet(data, [number], columns=1)
 
 def digest(explorer):
     return json.dumps([hashlib.sha1(p.rgb.tobytes()).hexdigest() for p in explorer.scene.pictures])"""
