@@ -44,7 +44,7 @@ def confusion_matrix(
     """
     pred, target = read_pair(pred, target, num_classes, ignore_index)
     side = num_classes + 1  # void is the last row and column
-    pairs = target.astype(np.min_scalar_type(side**2)) * side + pred
+    pairs = np.multiply(target, side, dtype=np.min_scalar_type(side**2)) + pred
     matrix = np.bincount(pairs.ravel(), minlength=side**2).reshape(side, side)
     if missed := int(matrix[:-1, -1].sum()):
         raise InvalidInput(
