@@ -93,7 +93,7 @@ class _NormReLU(Function):
 
     @staticmethod
     def forward(y: Tensor, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, relu: bool) -> Tensor:
-        return y.relu() if relu else y
+        return y.relu() if relu else y.detach()  # y as it is would come back as y.view_as(y), whose strides may differ
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -125,7 +125,7 @@ class _Upsampled(Function):
 
     @staticmethod
     def forward(y: Tensor, x: Tensor, upsample: Callable[[Tensor], Tensor]) -> Tensor:
-        return y
+        return y.detach()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
