@@ -28,11 +28,12 @@ def read_yaml(path: str | Path) -> Any:
     {'a': [1, 2], 'b': {'c': True}}
     """
     path = Path(path)
-    loader = _Loader(read_text(path))
-    loader.name = path.name  # in messages
+    text = read_text(path)
     try:
+        loader = _Loader(text)
+        loader.name = path.name  # in messages
         return loader.get_single_data()
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a 13th month, a number without end
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a 13th month, an endless number
         raise InvalidInput(f"{path} is no valid YAML: {error}") from None
 
 

@@ -1,5 +1,6 @@
 """What all data sets share: samples, sizes, memory, batches."""
 
+import collections
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,11 +9,24 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from segnet_lab.data import base
-from segnet_lab.data.base import SegmentationDataset, check_pair, collate, resize_image, resize_label
+from segnet_lab.data.base import (
+    NEEDED,
+    DataSet,
+    Labelled,
+    Sample,
+    SegmentationDataset,
+    as_dataset,
+    check_pair,
+    collate,
+    resize_image,
+    resize_label,
+)
 from segnet_lab.data.cards import load_card
+from segnet_lab.data.class_counts import count_classes
+from segnet_lab.training.evaluation import evaluate
 
 
 class Counted(SegmentationDataset):
@@ -166,6 +180,55 @@ def test_image_and_label_of_different_size():
         check_pair(image, label.T, (90, 120), "CamVid", "a.png")
 
 
+# ---- data sets of one's own
+
+
+class Stripes(Dataset):
+    """Not derived from anything of the kit's; `torch.arange(8) // (i + 1) % 2` are stripes of i + 1 pixels."""
+
+    name, split, options = "stripes", "train", {}
+    class_names, palette = ("dark", "light"), np.array([[0, 0, 0], [255, 255, 255]], np.uint8)
+    num_classes, ignore_index = 2, 255
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        label = (torch.arange(8) // (i + 1) % 2).repeat(8, 1)
+        return Sample(label.float().repeat(3, 1, 1), label)
+
+
+def test_a_torch_dataset_with_the_attributes_will_do():
+    data = Stripes()
+    assert as_dataset(data) is data
+    counts = count_classes(data)  # rows of 8: stripes of 1 and 2 pixels are half light, of 3 pixels 3 of 8
+    assert counts.pixels.tolist() == [8 * (4 + 4 + 5), 8 * (4 + 4 + 3)]
+    scores = evaluate(torch.nn.Conv2d(3, 2, 1), data, boundary=False)
+    assert scores["on"]["data"] == "stripes"
+
+
+@pytest.mark.parametrize(
+    "attribute", ["name", "split", "num_classes", "class_names", "palette", "ignore_index", "options"]
+)
+def test_an_attribute_that_it_lacks_is_named(attribute):
+    without = type("Mine", (), {n: v for n, v in vars(Stripes).items() if n != attribute and n != "__dict__"})()
+    with pytest.raises(ValueError, match=rf"Mine is no segmentation data set: it lacks {attribute}\."):
+        as_dataset(without)
+
+
+def test_a_subset_of_it_is_told_the_way():
+    with pytest.raises(ValueError, match=r"a Subset of Stripes does not know its classes: derive Stripes from"):
+        as_dataset(Subset(Stripes(), [0, 1]))
+
+
+def test_all_that_a_protocol_asks_for_is_there():
+    data = Counted()
+    for protocol in (Labelled, DataSet):
+        members = {name for name in vars(protocol) if not name.startswith("_")} | {"__len__", "__getitem__"}
+        assert all(hasattr(data, name) for name in members)
+    assert set(NEEDED) == {n for p in (Labelled, DataSet) for n in vars(p) if not n.startswith("_")}
+
+
 # ---- batches
 
 
@@ -175,6 +238,13 @@ def test_a_batch_is_a_sample_too(workers):
     assert type(batch).__name__ == "Sample"
     assert batch.image.shape == (2, 3, 4, 6)
     assert batch.label.shape == (2, 4, 6)
+
+
+def test_other_types_and_other_ways_to_collate_are_left_alone():
+    pair = collections.namedtuple("Pair", "a b")  # not ours, so torch's own way
+    assert next(iter(DataLoader([pair(1, 2), pair(3, 4)], batch_size=2))).a.tolist() == [1, 3]
+    mixed = Counted(sizes=((4, 6), (5, 6)))  # the user's own function pads, or whatever else
+    assert next(iter(DataLoader(mixed, batch_size=2, collate_fn=len))) == 2
 
 
 def test_mixed_sizes_say_what_to_pass():

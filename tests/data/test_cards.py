@@ -316,15 +316,6 @@ def test_a_key_that_stands_twice_hides_nothing(trees, text):
         read_card(trees.text("card.yaml", text))
 
 
-def test_aliases_cannot_grow(trees):
-    bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
-    for one, next_one in zip("abcdefghijk", "bcdefghijkl", strict=True):
-        bomb += f"{next_one}: &{next_one} [{', '.join(10 * ['*' + one])}]\n"
-    for text in (bomb + GOOD, GOOD + "title: &t x\nabout: *t\n", GOOD + "layout: &l {a: *l}\n"):
-        with pytest.raises(ValueError, match=r"card\.yaml is no valid YAML: aliases .* are not read: write it out"):
-            read_card(trees.text("card.yaml", text))
-
-
 def test_tables_of_other_sets_are_refused_on_a_card_of_ones_own(trees):
     path = trees.text("card.yaml", GOOD + "mappings:\n  ids:\n    - {from: road, value: 7, to: Car}\n")
     with pytest.raises(

@@ -201,7 +201,7 @@ def test_a_suffix_on_the_card(own, suffix):
 def test_several_suffixes_are_refused_by_name(own, labels, shown):
     own.images("images/a.png", "images/b.png")
     own.labels(*(f"labels/{name}.png" for name in labels))
-    with pytest.raises(ValueError, match=rf"named like images, with {shown}: name one as `label_suffix` under `layout`"):
+    with pytest.raises(ValueError, match=rf"named like images, with {shown}: name one as `label_suffix` under"):
         own.load()
 
 

@@ -12,7 +12,9 @@ from PIL import Image
 from torch.utils.data import ConcatDataset, DataLoader, Subset, random_split
 
 from segnet_lab.data import load_dataset
-from segnet_lab.data.base import as_dataset
+from segnet_lab.data.base import as_dataset, collate
+from segnet_lab.models import create_model
+from segnet_lab.training.evaluation import evaluate
 
 CARD = """title: Tiny
 classes: [{Ground: [9, 9, 9]}, {Cat: [255, 128, 0]}]
@@ -164,6 +166,51 @@ def test_scenes_of_another_seed_or_clutter_are_others():
     prints = {scenes(**options).fingerprint() for options in ({}, {"seed": 1}, {"clutter": 0.9}, {"lighting": "dusk"})}
     assert len(prints) == 4
     assert scenes().fingerprint() == scenes().fingerprint() != scenes(6).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        (5, r"part\(5\): give a list of image numbers, as in part\(\[0, 5\]\) or part\(range\(10\)\)"),
+        ([1.5], r"image 1\.5 of roadscenes: give a whole number"),
+        ("12", "image '1' of roadscenes: give a whole number"),
+        ([True, False, True], "image True of roadscenes: give a whole number"),  # a mask
+        (np.array([True, False]), "image np.True_ of roadscenes: give a whole number"),
+        ([None], "image None of roadscenes: give a whole number"),
+        ([slice(2)], "give a whole number; several images are part"),
+    ],
+)
+def test_numbers_that_are_none(numbers, message):
+    with pytest.raises(ValueError, match=message):
+        scenes().part(numbers)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers():
+    data = scenes()
+    assert data.part(np.array([2, 5])).options["part"] == data.part(torch.tensor([2, 5])).options["part"] == [2, 5]
+    with pytest.raises(ValueError, match=r"slice\(0, 2, None\) of roadscenes: .* several images are part\(\[0, 5\]\)"):
+        data[0:2]
+
+
+@pytest.mark.parametrize("seed", ["x", None, -1, 0.5, True])
+def test_a_seed_of_folds_that_is_none(seed):
+    with pytest.raises(ValueError, match=rf"seed={seed!r}: give a whole number, 0 or more"):
+        scenes().folds(2, seed=seed)
+
+
+@pytest.mark.parametrize("k", ["2", 2.0, True, None, 1, 8])
+def test_a_number_of_folds_that_is_none(k):
+    with pytest.raises(ValueError, match=rf"folds\({k!r}\): give a number of folds from 2 to the 7 images"):
+        scenes().folds(k)
+
+
+def test_an_empty_part_cannot_be_scored_or_batched():
+    empty = scenes().part([])
+    assert (len(empty), list(empty), empty.part_name) == (0, [], "0 of 7")
+    with pytest.raises(ValueError, match="a batch of no images cannot be made: the data set is empty"):
+        collate(list(empty))
+    with pytest.raises(ValueError, match=r"roadscenes \(train\) holds no images, so there is nothing to score"):
+        evaluate(create_model("segnet_basic", num_classes=11, width=8), empty)
 
 
 def test_a_subset_of_torch_is_a_part():
