@@ -63,8 +63,8 @@ class Conformance:
         Parameters of the network; of the reference at its width; of the reference at the paper's width. All for the
         network's number of classes.
     table : DataFrame
-        One row a layer, in order: place, module (its name in the network), here and paper (the layer in words),
-        deviates (aspects, empty where it agrees).
+        One row per layer, in order: place, module (its name in the network), here and paper (the layer in words),
+        statistics (of its batch normalisation: "gathered", or "as made"), deviates (aspects, empty where it agrees).
     """
 
     reference: str
@@ -484,10 +484,17 @@ def _table(case: _Case, deviations: Iterable[Deviation]) -> pd.DataFrame:
                 "module": here.module if here else "",
                 "here": _in_words(here),
                 "paper": _in_words(case.paper.get(key)),
+                "statistics": _state(here),
                 "deviates": ", ".join(dict.fromkeys(aspects)),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _state(layer: Layer | None) -> str:
+    if not isinstance(layer, Convolution) or layer.norm is None:
+        return ""
+    return {True: "gathered", False: "as made", None: "none"}[layer.norm.gathered]
 
 
 def _in_words(layer: Layer | None) -> str:

@@ -10,7 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from segnet_lab.inference import fast
+from segnet_lab.inference.fast import optimize
 from segnet_lab.inference.prediction_files import KINDS, Picture, find_pictures, in_the_way, made_of, write_prediction
+from segnet_lab.models import create_model
 
 PALETTE = [[200, 0, 0], [0, 0, 100]]
 ABOUT = {"run": "runs/mine", "size": "run", "classes": ("dark", "bright")}
@@ -144,6 +147,14 @@ def test_three_pngs_that_say_what_they_are(pics):
         assert said["run"] == "runs/mine"
         assert said["image"] == "a.png"
         assert said["classes"] == ["dark", "bright"]
+
+
+def test_many_pictures_take_one_optimized_network(pics, monkeypatch):
+    network = optimize(create_model("segnet_basic", 2, width=0.1, seed=0).eval())
+    monkeypatch.setattr(fast, "optimize", None)  # nothing is made anew
+    for picture in find_pictures(pics("a.png", "b.png"), "out"):
+        write_prediction(network, picture, PALETTE)
+        assert picture.output("label").exists()
 
 
 def test_labels_beyond_a_byte_are_not_cut(pics):

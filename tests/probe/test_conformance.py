@@ -7,7 +7,8 @@ from torch import nn
 
 from segnet_lab.models import create_model
 from segnet_lab.pooling import max_pool_2x2, max_unpool_2x2
-from segnet_lab.probe.conformance import conformance
+from segnet_lab.probe.conformance import _Case, _upsamplings, conformance
+from segnet_lab.probe.recording import UNPOOLING, Upsampling
 
 K, C = 11, 8  # classes, channels
 DECODERS = ("decoder4", "decoder3", "decoder2", "decoder1")
@@ -138,6 +139,7 @@ def test_a_plain_segnet_basic_of_the_papers_width_conforms():
     assert report.table.here[8] == "unpooling to the maxima of pool4"
     assert report.table.here.tolist() == report.table.paper.tolist()
     assert set(report.table.deviates) == {""}
+    assert report.table.statistics[[0, 1, 9, 16]].tolist() == ["gathered", "", "gathered", ""]
     assert "indices are kept as torch's int64 indices, 64 bits a window" in report.notes
     assert any(note.startswith("input transform: lrn") for note in report.notes)
 
@@ -251,12 +253,23 @@ def test_statistics_that_were_never_gathered():
     assert [(deviation.aspect, deviation.places) for deviation in report.deviations] == [("statistics", norms)]
     assert "mean 0 and variance 1 at conv1" in str(report)
     assert report.table.deviates[:2].tolist() == ["statistics", ""]
+    assert report.table.statistics[[0, 1, 9, 16]].tolist() == ["as made", "", "as made", ""]
     one = trained(Plain())
     one.decoder[3][1].reset_running_stats()
     assert told(one) == [("statistics", ("decoder1",))]
     none = Plain()
     none.encoder[2][1] = nn.BatchNorm2d(C, track_running_stats=False)
     assert told(trained(none)) == [("statistics", ("conv3",))]
+
+
+def test_what_was_pooled_last_is_unpooled_first():
+    def case(*sources):
+        ups = [Upsampling("", UNPOOLING, "max_unpool2d", (4 * n, 4 * n), source) for n, source in enumerate(sources, 1)]
+        return {(f"unpool{2 - n}", 1): layer for n, layer in enumerate(ups)}
+
+    (found,) = _upsamplings(_Case("SegNet", (), case(1, 1), case(2, 1), None, None))
+    assert (found.aspect, found.places) == ("pairing", ("unpool2",))
+    assert "unpool2 takes the indices of pool1" in found.text
 
 
 def test_channels_of_one_layer():
