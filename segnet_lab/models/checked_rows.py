@@ -36,8 +36,8 @@ def check_row(name: str, row: Network) -> None:
     try:
         with torch.device("meta"):
             logits = build(_config(name, row, width=1), row).eval()(torch.empty(1, 3, *SIZE))
-    except InvalidInput:
-        raise
+    except InvalidInput as error:
+        raise InvalidInput(f"{name}: {error}") from error
     except Exception as error:  # whatever the row's own code raises
         raise InvalidInput(f"{name} does not run, tried on tensors without data (device meta): {error}") from error
     if logits.shape != (1, 2, *SIZE):
