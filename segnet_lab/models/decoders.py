@@ -107,6 +107,9 @@ class Decoder(nn.Module, ABC):
         What it does under `optimize(low_memory=True)`. "rows": `upsample` gives the same rows from a part of the map,
         if it gets the neighbours that `rows_below` names, and zeros beyond the map. "whole map": all rows are there
         before it begins. "refused": not at all.
+    recomputed : bool
+        Whether training recomputes the upsampled map in the backward pass instead of storing it: where that costs
+        little and gives the same again. False unless the class that upsamples says so.
 
     Raises
     ------
@@ -117,6 +120,12 @@ class Decoder(nn.Module, ABC):
     label: str
     remembers: Remembers
     low_memory: LowMemory
+    recomputed: bool = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "upsample" in vars(cls):
+            cls.recomputed = vars(cls).get("recomputed", False)  # what holds for another upsampling is not inherited
 
     def __new__(cls, *_: object, **__: object) -> Self:
         """A decoder of a class that leaves nothing to guess."""
@@ -173,6 +182,7 @@ class Unpool(Decoder):
     label = "unpooling by codes"
     remembers: Remembers = ("codes",)
     low_memory = "rows"
+    recomputed = True  # three quarters of the map are zero
 
     def upsample(self, x: Tensor, memory: Memory) -> Tensor:
         """A sparse map: every value in the corner that its code names, zeros elsewhere."""
@@ -207,6 +217,7 @@ class FixedIndices(Decoder):
     label = "unpooling to the top-left"
     remembers = ()
     low_memory = "rows"
+    recomputed = True
 
     def upsample(self, x: Tensor, memory: Memory) -> Tensor:
         """A sparse map: every value in the top-left corner, zeros elsewhere."""
@@ -224,6 +235,7 @@ class Replicate(Decoder):
     label = "replication"
     remembers = ()
     low_memory = "rows"
+    recomputed = True
 
     def upsample(self, x: Tensor, memory: Memory) -> Tensor:
         """Every value four times."""

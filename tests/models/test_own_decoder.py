@@ -203,6 +203,12 @@ def test_an_upsampling_of_its_own_inherits_nothing_about_it():
         class_without("label", "remembers", "low_memory", "rows_below", base=Unpool)(ports=None)
 
 
+def test_what_is_recomputed_is_said_by_the_class_that_upsamples():
+    own = class_without(base=Unpool)
+    cheap = class_without(base=Unpool, recomputed=True)
+    assert [cls.recomputed for cls in (Bicubic, Unpool, own, cheap)] == [False, True, False, True]
+
+
 @pytest.mark.parametrize(
     ("said", "message"),
     [
