@@ -28,5 +28,13 @@ def test_labels_are_the_greatest_logits(form):
     assert torch.equal(labeller.labels(image), labeller(image).argmax(1))
 
 
+def test_labels_with_a_crf_are_not_the_networks():
+    network = create_model("segnet_basic", width=0.1, seed=0).eval()
+    crf = WithDenseCRF(network, DenseCRF(appearance_colour_std=50, smoothness_position_std=3))
+    image = torch.rand(1, 3, 17, 22, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(crf.labels(image), crf(image).argmax(1))
+    assert not torch.equal(crf.labels(image), network(image).argmax(1))
+
+
 def test_a_plain_module_is_none():
     assert not isinstance(nn.Conv2d(3, 11, 1), Labeller)

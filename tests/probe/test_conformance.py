@@ -257,6 +257,11 @@ def test_statistics_that_were_never_gathered():
     one = trained(Plain())
     one.decoder[3][1].reset_running_stats()
     assert told(one) == [("statistics", ("decoder1",))]
+    drawn = Plain()
+    drawn.train()(torch.rand(2, 3, 32, 32))
+    assert told(drawn) == []
+    drawn.encoder[0][1].reset_running_stats()  # though nothing has been learnt
+    assert told(drawn) == [("statistics", ("conv1",))]
     none = Plain()
     none.encoder[2][1] = nn.BatchNorm2d(C, track_running_stats=False)
     assert told(trained(none)) == [("statistics", ("conv3",))]
