@@ -101,6 +101,17 @@ def test_evaluates_as_often_as_the_recipe_says_and_at_the_end(tmp_path):
     assert history["epoch"][history["G"].notna()].tolist() == [2, 4, 5]
 
 
+def test_a_loss_that_is_no_number_changes_no_weight():
+    model = torch.nn.Conv2d(3, 2, 1)
+    before = weights(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    loss = loop.step(
+        model, optimizer, lambda logits, _: logits.sum() * torch.nan, torch.rand(1, 3, 2, 2), None, torch.float32
+    )
+    assert loss != loss
+    assert torch.equal(weights(model), before)
+
+
 def test_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(tmp_path):
     class Poisoned(Squares):
         poisoned = False

@@ -1,13 +1,16 @@
 """What goes from epoch to epoch: what selects, what stops early, what a run goes on from."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from segnet_lab import load_run
 from segnet_lab.runs.directory import RunDirectory
+from segnet_lab.runs.recipe import Recipe
 from segnet_lab.training import loop
+from segnet_lab.training.state import TrainingState
 from tests.training.small import RECIPE, run
 
 
@@ -23,6 +26,14 @@ def scripted(monkeypatch, values):
 
 
 NAN = float("nan")
+
+
+def test_epochs_without_an_evaluation_do_not_try_anybodys_patience():
+    log = [{"epoch": 1, "G": 0.5}, {"epoch": 2}, {"epoch": 3, "G": 0.4}, {"epoch": 4}]
+    state = SimpleNamespace(recipe=Recipe(patience=2), best={"epoch": 1, "G": 0.5}, log=log)
+    assert not TrainingState.out_of_patience.fget(state)
+    log.append({"epoch": 5, "G": 0.4})
+    assert TrainingState.out_of_patience.fget(state)
 
 
 @pytest.mark.parametrize(
