@@ -6,10 +6,11 @@
     data = sl.load_dataset("roadscenes", split="train")
     history = sl.train(model, data, sl.Recipe(epochs=2), run_dir="runs/first")
 
-Names are imported when they are first used, so that `import segnet_lab` is quick.
+Names are imported when they are first used, so that `import segnet_lab` is quick; `__init__.pyi` tells them to editors.
 """
 
 from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -48,7 +49,7 @@ _MODULES = {  # name -> where it stands
 __all__ = ["__version__", *_FROM, *_MODULES]
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if name in _FROM:
         return getattr(import_module(f"segnet_lab.{_FROM[name]}"), name)
     if name in _MODULES:

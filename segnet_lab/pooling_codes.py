@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segnet_lab._support.errors import InvalidInput
+from segnet_lab._support.errors import InvalidInput, NotPossible
 
 
 def unpack(codes: Tensor, shape: Sequence[int]) -> Tensor:
@@ -77,7 +77,7 @@ def pooled_size(size: Sequence[int]) -> tuple[int, int]:
 def check_map(x: Tensor) -> None:
     """Refuse what cannot be pooled: anything but a float map (B, C, H, W) with H, W >= 1."""
     if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
-        raise RuntimeError(
+        raise NotPossible(
             "torch.jit cannot trace pooling codes, and is deprecated: use torch.export.export(model, (image,)), or "
             "torch.onnx.export(model, (image,), file, dynamo=True)"
         )

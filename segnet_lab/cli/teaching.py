@@ -88,7 +88,7 @@ def sweep(name: str, grid: tuple[tuple[str, str], ...], folder: str, jobs: int) 
 @click.option("--out", type=FILE, default="playground.html", show_default=True, help="The file.")
 def playground(out: str) -> None:
     """Write the playground as one HTML file that opens offline."""
-    from segnet_lab.widgets import write_playground_html
+    from segnet_lab.widgets.playground import write_playground_html
 
     click.echo(Path(write_playground_html(out)).resolve())
 

@@ -1,8 +1,8 @@
 """Data sets: cards that describe them, loaders that read them, and generators that make them."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from inspect import signature
-from pathlib import Path
 
 from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab.data.base import DataSet, Labelled, Sample, SegmentationDataset
@@ -43,7 +43,7 @@ def list_datasets() -> tuple[str, ...]:
 def load_dataset(
     name: str,
     split: str = "train",
-    root: str | Path | None = None,
+    root: str | os.PathLike[str] | None = None,
     size: Sequence[int] | None = None,
     part: Iterable[int] | None = None,
     **options: object,

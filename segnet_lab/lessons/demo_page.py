@@ -111,8 +111,9 @@ def _scene(networks: Networks) -> str:
     present = sorted({*np.unique(truth)} - {data.ignore_index})
     keys = [(data.class_names[c], data.palette[c]) for c in present] + [("void", (0, 0, 0))]
     legend = "".join(f'<span><b style="background:rgb{tuple(map(int, c))}"></b>{escape(n)}</span>' for n, c in keys)
+    title = getattr(data, "title", data.name)
     return f"""<h2>One scene, {len(networks.models)} ways of decoding</h2>
-<p>{escape(data.title)}, {data.split}: image {number} of {len(data)}, in the middle when they are sorted by the BF of
+<p>{escape(title)}, {data.split}: image {number} of {len(data)}, in the middle when they are sorted by the BF of
 {_spoken(first)}. The encoder is the same; look at poles and edges.</p>
 <div class="scene">{"".join(shown)}</div>
 <p class="legend">{legend}</p>"""
@@ -149,7 +150,7 @@ def _scores(networks: Networks, table: pd.DataFrame, name: str) -> str:
     """All scores, what they were measured on, and what was trained."""
     runs = results.list_runs(name)
     on = {in_words(RunDirectory(runs[run]).scores()["val"]["on"]) for run in table.index}
-    size = networks.size() or tuple(networks.data[0].label.shape)
+    h, w = networks.size() or networks.data[0].label.shape
     head = "".join(
         f'<th scope="col">{text}</th>'
         for text in ("network", *results.SCORES, "remembers of an image", "parameters", "epoch kept", "trained for")
@@ -159,7 +160,7 @@ def _scores(networks: Networks, table: pd.DataFrame, name: str) -> str:
         row, model = table.loc[run], networks.models[run]
         cells = [
             *(f"{row[score]:.1f}" for score in results.SCORES),
-            _remembered(model, size),
+            _remembered(model, h, w),
             f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M",
             f"{row['epoch']} of {row['epochs']}",
             f"{row['minutes']:.1f} minutes",
@@ -197,8 +198,8 @@ def _spoken(run: str) -> str:
     return escape(run.replace("_", " "))
 
 
-def _remembered(model: nn.Module, size: tuple[int, int]) -> str:
-    kept = model.memory(*size) if isinstance(model, EncoderDecoder) else []
+def _remembered(model: nn.Module, height: int, width: int) -> str:
+    kept = model.memory(height, width) if isinstance(model, EncoderDecoder) else []
     return megabytes(sum(each.bytes for each in kept)) if kept else "nothing"
 
 
