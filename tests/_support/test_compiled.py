@@ -19,6 +19,15 @@ def test_the_switch(monkeypatch):
 
 
 @needs_numba
+def test_switched_off_for_a_while():
+    with compiled.switched_off():
+        assert not compiled.available()
+        with compiled.switched_off(when=False):  # does not switch them on again
+            assert not compiled.available()
+    assert compiled.available()
+
+
+@needs_numba
 def test_a_cache_that_cannot_be_written_is_done_without(monkeypatch):
     import numba
 
