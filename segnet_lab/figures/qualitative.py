@@ -112,7 +112,7 @@ def error_map(
     grey = np.asarray(image).mean(axis=-1, keepdims=True)
     picture = np.repeat(_fewer_tones(140 + 100 * grey), 3, axis=-1)
     void = np.zeros(label.shape, bool) if ignore_index is None else label == ignore_index
-    picture[(label != prediction) & ~void] = WRONG
+    picture[label != prediction] = WRONG
     picture[void] = 0
     return picture
 
