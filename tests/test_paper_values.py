@@ -22,6 +22,7 @@ from segnet_lab.inference.dense_crf import DenseCRF
 from segnet_lab.inference.mc_dropout import SAMPLES_BASIC, SAMPLES_VGG16
 from segnet_lab.metrics import SegmentationScores, boundary_f1, boundary_matches, boundary_scores, tolerance_pixels
 from segnet_lab.models.inputs import LCN, LRN, ImageNet
+from segnet_lab.models.layers import Deconvolution
 from segnet_lab.models.memory import storage_multiplier
 from segnet_lab.models.variants import NETWORKS
 from segnet_lab.runs.recipe import Recipe
@@ -267,6 +268,13 @@ def test_segnet_basic():
 )
 def test_dropout_places(name, places):
     assert NETWORKS[name].dropout_at == places
+
+
+def test_a_size_that_was_rounded_up_comes_back_from_its_upper_left():
+    # 45x60 pools to 23x30: twice that is cut to 45 rows, of which the last falls away
+    deconvolution, x = Deconvolution(2, factor=2, kernel=4), torch.rand(1, 2, 23, 30)
+    with torch.no_grad():
+        torch.testing.assert_close(deconvolution(x, (45, 60)), deconvolution(x, (46, 60))[:, :, :45])
 
 
 def test_dropout_rates():
