@@ -28,6 +28,7 @@ from segnet_lab import create_model, load_run, optimize, pooling, pooling_fast
 from segnet_lab._support import compiled
 from segnet_lab._support.devices import autocast
 from segnet_lab._support.folders import shipped
+from segnet_lab.models.recompute import save_less
 from segnet_lab.probe.allocations import left_behind
 from segnet_lab.results.run_data import data_of
 from segnet_lab.training.losses import cross_entropy
@@ -84,7 +85,7 @@ def training_form(network: str, form: str, batch: int):
     def step():
         optimizer.zero_grad()
         with compiled.switched_off(when=checkpointing):  # as `train` does
-            with autocast(torch.device("cpu"), torch.bfloat16 if bfloat16 else torch.float32):
+            with autocast(torch.device("cpu"), torch.bfloat16 if bfloat16 else torch.float32), save_less(model):
                 logits = model(images)
             loss = F.cross_entropy(logits.float(), labels) if naive else cross_entropy(logits, labels)
             loss.backward()
@@ -210,7 +211,7 @@ def remembered(quick: bool = False) -> list[dict]:
                     saved[t.data_ptr()] = t.nbytes
                 return t
 
-            with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
+            with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t), save_less(model):
                 held = left_behind(lambda model=model: model(_images(1))).bytes
             row = _row(f"indices kept for the backward pass, {network}", name, "MB", [sum(saved.values()) / MEGA])
             ratio = round(row["median"] / (rows[-1] if not naive else row)["median"], 5)

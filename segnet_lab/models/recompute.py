@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from segnet_lab.models.decoders import Decoder, FixedIndices, Memory, Replicate, Unpool
+from segnet_lab.models.decoders import Decoder, Memory
 from segnet_lab.models.layers import ConvBN
 
 
@@ -45,13 +45,11 @@ def save_less(model: nn.Module) -> Iterator[None]:
     ...     loss = model(torch.rand(2, 3, 48, 64)).square().mean()
     >>> loss.backward()
     """
-    layers = list(model.modules())
-    if hasattr(model, "_orig_mod") or any(getattr(layer, "checkpointing", False) for layer in layers):
-        layers = []
+    layers = [] if any(map(_decides_by_itself, model.modules())) else list(model.modules())
     for layer in layers:
         if isinstance(layer, ConvBN) and type(layer).forward is ConvBN.forward:
             vars(layer)["forward"] = partial(_conv_bn, layer)
-        elif isinstance(layer, Unpool | FixedIndices | Replicate):
+        elif isinstance(layer, Decoder) and layer.recomputed:
             vars(layer)["upsample"] = partial(_upsample, layer)
     try:
         yield
@@ -59,6 +57,11 @@ def save_less(model: nn.Module) -> Iterator[None]:
         for layer in layers:  # what the class says holds again
             vars(layer).pop("forward", None)
             vars(layer).pop("upsample", None)
+
+
+def _decides_by_itself(module: nn.Module) -> bool:
+    compiled = hasattr(module, "_orig_mod") or module._compiled_call_impl is not None
+    return compiled or getattr(module, "checkpointing", False)
 
 
 def _conv_bn(layer: ConvBN, x: Tensor) -> Tensor:

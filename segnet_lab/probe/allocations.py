@@ -34,8 +34,8 @@ def left_behind(make: Callable[[], Made]) -> LeftBehind[Made]:
     Notes
     -----
     Watches what every operation of this thread makes, on whichever device, as `torch.utils.flop_counter` does. Equals
-    what torch's memory profiler counts, but for memory that no operation asked for: a few kB for a copy of the random
-    generator's state, which checkpointing takes, and what is shared with another library (`torch.from_numpy`).
+    what torch's memory profiler counts, but for memory that no operation asked for, such as the few kB of a copy of
+    the random generator's state, which checkpointing takes.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class _Storages(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's
-        self.earlier: dict[int, StorageWeakRef] = {}
+        self.earlier: dict[int, StorageWeakRef] = {}  # by address, which a weak reference keeps from being reused
         self.made: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def __torch_dispatch__(
@@ -78,5 +78,6 @@ class _Storages(TorchDispatchMode):
 
 
 def _storages_of(tree: object) -> list[torch.UntypedStorage]:
-    """The reference to each storage keeps its address from being given to another one."""
-    return [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+    """Where the tensors among arguments or results lie; those of the meta device lie nowhere."""
+    tensors = (leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor))
+    return [tensor.untyped_storage() for tensor in tensors if not tensor.is_meta]

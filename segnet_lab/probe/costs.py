@@ -32,7 +32,6 @@ from segnet_lab.models import EncoderDecoder
 from segnet_lab.models.build import build, find_network
 from segnet_lab.models.network import Config
 from segnet_lab.models.recompute import save_less
-from segnet_lab.models.twin import meta_twin
 from segnet_lab.models.variants import Network
 from segnet_lab.models.wrapped import unwrap
 
@@ -223,9 +222,10 @@ def multiply_adds(model: EncoderDecoder, shape: Shape) -> int:
     >>> multiply_adds(create_model("bilinear_interpolation"), (1, 3, 1, 1))  # 4 x conv 7x7, then the classifier
     612224
     """
-    twin = meta_twin(model).eval()
+    with torch.device("meta"):
+        twin, image = build(model.config).eval(), torch.empty(shape)  # not a copy, which would have the model's hooks
     with FlopCounterMode(display=False) as counter:
-        twin(torch.empty(shape, device="meta"))
+        twin(image)
     return counter.get_total_flops() // 2  # a multiplication and an addition
 
 

@@ -3,16 +3,19 @@
 import warnings
 from contextlib import nullcontext
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from segnet_lab import create_model, list_models, optimize
+from segnet_lab.figures.networks import network as draw
 from segnet_lab.models import NETWORKS
+from segnet_lab.models.checked_rows import check_rows_below
 from segnet_lab.models.decoders import FixedIndices, Unpool
 from segnet_lab.models.layers import ConvBN
-from segnet_lab.models.recompute import Maker
+from segnet_lab.models.recompute import save_less
 from segnet_lab.probe.allocations import left_behind
 
 EVERY_NETWORK = pytest.mark.parametrize("name", list_models())
@@ -146,26 +149,24 @@ def test_pooling_indices_are_never_made(name):
 
 
 @EVERY_NETWORK
-def test_maps_are_made_again_not_kept(name, monkeypatch):
-    """The same gradients to the last bit as with all maps kept; fewer bytes, also in second derivatives."""
+@pytest.mark.parametrize("batch", [1, 2])
+def test_saving_less_changes_memory_not_gradients(name, batch):
+    """The same gradients to the last bit as with all maps stored, in fewer bytes; the layout of a batch of 1 counts."""
+    x = image(60, 80, batch).contiguous(memory_format=torch.channels_last)
 
-    def trained(x):
-        model = network(name, dropout=0.0).double().train()
-        kept = left_behind(lambda: model(x).square().mean())
-        weights = [p for p in model.parameters() if p.requires_grad]
-        first = torch.autograd.grad(kept.made, weights, create_graph=True)
-        second = torch.autograd.grad(sum(g.square().sum() for g in first), weights, allow_unused=True)
-        return kept.bytes, [*first, *(g for g in second if g is not None)]
+    def trained(mode):
+        model = network(name, dropout=0.0).train().to(memory_format=torch.channels_last)
+        with mode(model):
+            stored = left_behind(lambda: model(x).square().mean())
+        stored.made.backward()
+        return stored.bytes, [p.grad for p in model.parameters() if p.requires_grad]
 
-    x = image(64, 80, batch=2).double()
-    bytes_made_again, gradients = trained(x)
-    monkeypatch.setattr(Maker, "replaces", lambda *_: nullcontext())
-    bytes_kept, expected = trained(x)
-    assert len(gradients) == len(expected)
+    less, gradients = trained(save_less)
+    more, expected = trained(nullcontext)
     assert all(torch.equal(g, e) for g, e in zip(gradients, expected, strict=True))
     # In bilinear interpolation, FCN-Basic and its kin no ReLU and no unpooling stands before a convolution.
-    nothing_to_make = name.startswith(("bilinear", "fcn_basic", "no_pooling"))
-    assert bytes_made_again == bytes_kept if nothing_to_make else bytes_made_again < 0.88 * bytes_kept
+    nothing_to_recompute = name.startswith(("bilinear", "fcn_basic", "no_pooling"))
+    assert less == more if nothing_to_recompute else less < 0.88 * more
 
 
 @EVERY_NETWORK
@@ -176,6 +177,27 @@ def test_memory_is_what_encode_keeps(name):
         _, kept = model.encode(image(45, 61))
     really = sum(t.nbytes for memory in kept.values() for t in (memory.codes, memory.map) if t is not None)
     assert sum(r.bytes for r in model.memory(45, 61)) == really
+
+
+@EVERY_NETWORK
+def test_decoders_say_all_of_themselves_and_the_truth(name):
+    """What it remembers is counted, what it sees is the gradient's, its rows are the network's; its label is drawn."""
+    model = network(name).double().eval()
+    for number, decoder in model.decoders.items():
+        maps = {*decoder.remembers} & ({"entering", "features"} if number != "1" else {"features"})
+        kinds = [r.kind for r in model.memory(45, 61) if r.stage == int(number)]
+        assert kinds == ["codes"] * ("codes" in decoder.remembers) + ["map"] * len(maps)
+    check_rows_below(network(name))
+    x = image(45, 61).double()
+    if any(decoder.low_memory == "refused" for decoder in model.decoders.values()):
+        with pytest.raises(ValueError, match="does not work on a few rows at a time"):
+            optimize(model, low_memory=True)
+    else:
+        torch.testing.assert_close(optimize(model, low_memory=True)(x), model(x), rtol=1e-9, atol=1e-9)
+    drawing = draw(model, 45, 61)
+    labels = [text.get_text() for text in drawing.axes[0].get_legend().get_texts()]
+    assert {decoder.label for decoder in model.decoders.values()} <= {*labels}
+    plt.close(drawing)
 
 
 @EVERY_NETWORK

@@ -1,102 +1,229 @@
-"""Maps made again in the backward pass: when, how often, and that they go."""
+"""Feature maps that the backward pass recomputes: the same gradients, fewer bytes, and only where it is asked for."""
 
 from contextlib import nullcontext
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
+from segnet_lab import create_model
+from segnet_lab.models import recompute
+from segnet_lab.models.decoders import Memory, Ports, Unpool
 from segnet_lab.models.layers import ConvBN
-from segnet_lab.models.recompute import Maker, computed_again, how, keeping_how
+from segnet_lab.models.recompute import save_less
+from segnet_lab.pooling import max_pool_2x2
+from segnet_lab.probe.allocations import left_behind
+
+PORTS = Ports(8, 8, 8, 2, widths=(8,), classes=2, kernel=3, relu=False, bias=False, small_scores=False)
 
 
-class Counted:
-    """Makes a map and counts how often."""
-
-    def __init__(self, x):
-        self.x, self.times = x, 0
-
-    def __call__(self):
-        self.times += 1
-        return self.x.exp()
-
-
-def test_made_once_for_two_users_and_let_go_with_the_last():
-    make = Counted(torch.ones(2))
-    maker = Maker(make)
-    first, last = maker.one_more(), maker.one_more()
-    assert first() is maker.made
-    assert torch.equal(last(), torch.ones(2).exp())
-    assert (make.times, maker.made) == (1, None)
-    first(), last()  # another backward pass over the same graph
-    assert (make.times, maker.made) == (2, None)
-
-
-def test_an_operation_keeps_the_maker_and_not_the_map():
-    x = torch.rand(3, requires_grad=True)
-    weight = torch.rand(3, requires_grad=True)
-    make = Counted(x.detach())
-    y = Maker(make).makes(x.exp())
-    with keeping_how(y):
-        product = weight * y  # would keep both factors
-    assert make.times == 0
-    product.sum().backward()
-    assert make.times == 1
-    assert torch.equal(weight.grad, x.exp())
-    assert torch.equal(x.grad, weight * x.exp())
-
-
-def test_other_tensors_are_kept_as_ever():
-    y = Maker(lambda: pytest.fail("nobody needs y")).makes(torch.rand(2, 2))
-    weight = torch.rand(2, 2, requires_grad=True)
-    with keeping_how(y):
-        (y + weight * weight).sum().backward()
-    assert torch.equal(weight.grad, 2 * weight)
-
-
-def test_how_gives_the_map_itself_where_nothing_makes_it():
-    x = torch.rand(2)
-    assert how(x)() is x
-    assert how(Maker(lambda: x + 1).makes(torch.rand(2)))().equal(x + 1)
-
-
-@pytest.mark.parametrize("relu", [True, False])
-def test_batch_statistics_count_once(relu):
-    x = torch.rand(2, 3, 8, 8)
-    layer = ConvBN(3, 4, 3, relu=relu).train()
-    nn.Sequential(layer, ConvBN(4, 4, 3))(x).sum().backward()
-    assert layer.norm.num_batches_tracked == 1
-    expected = 0.1 * layer.conv(x).mean((0, 2, 3))  # from 0, one step of momentum 0.1 towards the batch's
-    torch.testing.assert_close(layer.norm.running_mean, expected)
-
-
-def test_the_same_gradients_in_mixed_precision(monkeypatch):
+def chain():
     torch.manual_seed(0)
-    layers = nn.Sequential(ConvBN(3, 8, 3), ConvBN(8, 8, 7), ConvBN(8, 4, 3, relu=False), ConvBN(4, 2, 1, norm=False))
-    layers = layers.to(memory_format=torch.channels_last).train()
-    x = torch.rand(2, 3, 24, 32).contiguous(memory_format=torch.channels_last)
-
-    def gradients():
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            y = layers(x)
-        assert y.dtype == torch.bfloat16
-        return torch.autograd.grad(y.float().square().mean(), list(layers.parameters()))
-
-    made_again = gradients()
-    monkeypatch.setattr(Maker, "replaces", lambda *_: nullcontext())
-    assert all(torch.equal(g, e) for g, e in zip(made_again, gradients(), strict=True))
+    layers = ConvBN(3, 8, 3, bias=True), ConvBN(8, 8, 7), ConvBN(8, 4, 3, relu=False), ConvBN(4, 2, 1, norm=False)
+    return nn.Sequential(*layers).train()
 
 
-@pytest.mark.parametrize("way", ["evaluation", "no gradients", "computed again"])
-def test_maps_have_no_maker_where_none_is_needed(way):
-    layer, x = ConvBN(3, 4, 3), torch.rand(2, 3, 8, 8)
-    if way == "evaluation":
-        y = layer.eval()(x)
-    elif way == "no gradients":
-        with torch.no_grad():
-            y = layer(x)
-    else:
-        with computed_again():
-            y = layer(x)
-    assert not hasattr(y, "maker")
-    assert hasattr(ConvBN(3, 4, 3)(x), "maker")
+def images(batch=2, height=24, width=32):
+    return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+class Decoded(nn.Module):
+    """Encode, unpool, filter: a decoder between two layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.decoder = ConvBN(3, 8, 3), Unpool(PORTS)
+
+    def forward(self, x):
+        x = self.first(x)
+        _, codes = max_pool_2x2(F.interpolate(x.detach(), scale_factor=2.0))
+        return self.decoder(x, Memory((2 * x.shape[-2], 2 * x.shape[-1]), codes=codes))
+
+
+def gradients(model, x, mode, dtype=torch.float32):
+    with mode(model), torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        y = model(x)
+    y.float().square().mean().backward()
+    found = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    return found
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
+@pytest.mark.parametrize("shape", [(1, 15, 20), (2, 24, 32)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
+@pytest.mark.parametrize("make", [chain, Decoded])
+def test_the_same_gradients_to_the_last_bit(make, layout, shape, dtype):
+    model, x = make().to(memory_format=layout), images(*shape).contiguous(memory_format=layout)
+    if dtype == torch.float64:
+        model, x = model.double(), x.double()
+    less, plain = (gradients(model, x, mode, dtype) for mode in (save_less, lambda _: nullcontext()))
+    assert all(torch.equal(g, e) for g, e in zip(less, plain, strict=True))
+
+
+def test_bytes_of_a_chain_by_hand():
+    model, x = chain(), images()
+    plain = left_behind(lambda: model(x))
+    with save_less(model):
+        less = left_behind(lambda: model(x))
+    # the outputs of the three normalised layers, of which the first two have a ReLU: 8, 8 and 4 channels
+    assert plain.bytes - less.bytes == 2 * 24 * 32 * (8 + 8 + 4) * 4
+    assert torch.equal(less.made, plain.made)
+
+
+def test_bytes_of_a_decoder_by_hand():
+    model, x = Decoded().train(), images()
+    plain = left_behind(lambda: model(x))
+    with save_less(model):
+        less = left_behind(lambda: model(x))
+    # the ReLU's output, 8 channels, and the sparse map, 8 channels of four times the pixels
+    assert plain.bytes - less.bytes == 2 * 24 * 32 * (8 + 4 * 8) * 4
+
+
+def test_a_map_is_recomputed_once_for_the_relu_and_the_convolution_behind_it(monkeypatch):
+    model, counted = chain(), []
+    with save_less(model):
+        loss = model(images()).sum()
+    batch_norm = F.batch_norm
+    monkeypatch.setattr(F, "batch_norm", lambda *a, **k: counted.append(1) or batch_norm(*a, **k))
+    loss.backward(retain_graph=True)
+    assert len(counted) == 3  # one a normalised layer
+    loss.backward()  # nothing was left over from the first time
+    assert len(counted) == 6
+
+
+def test_the_graph_is_free_after_one_backward_pass():
+    model = chain()
+    with save_less(model):
+        loss = model(images()).sum()
+    loss.backward()
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        loss.backward()
+
+
+def test_batch_statistics_count_once():
+    model, x = chain(), images()
+    with save_less(model):
+        model(x).sum().backward()
+    first = model[0]
+    assert first.norm.num_batches_tracked == 1
+    expected = 0.1 * first.conv(x).mean((0, 2, 3))  # from 0, one step of momentum 0.1 towards the batch's
+    torch.testing.assert_close(first.norm.running_mean, expected)
+
+
+@pytest.mark.parametrize("make", [chain, Decoded])
+def test_second_derivatives(make):
+    def second(mode):
+        model, x = make().double(), images(1, 8, 8).double()
+        with mode(model):
+            loss = model(x).square().mean()
+        weights = list(model.parameters())
+        first = torch.autograd.grad(loss, weights, create_graph=True)
+        return torch.autograd.grad(sum(g.square().sum() for g in first), weights, allow_unused=True)
+
+    torch.manual_seed(0)
+    less = second(save_less)
+    torch.manual_seed(0)
+    for g, e in zip(less, second(lambda _: nullcontext()), strict=True):
+        torch.testing.assert_close(g, e, rtol=1e-9, atol=1e-12)
+
+
+def test_frozen_layers_get_no_gradient_and_others_the_same():
+    model, x = chain(), images()
+    for p in [*model[1].parameters(), model[2].norm.weight]:
+        p.requires_grad_(False)
+
+    def found(mode):
+        with mode(model):
+            model(x).square().mean().backward()
+        grads = [p.grad for p in model.parameters()]
+        model.zero_grad(set_to_none=True)
+        return grads
+
+    less, plain = found(save_less), found(lambda _: nullcontext())
+    assert [g is None for g in less] == [g is None for g in plain]
+    assert all(torch.equal(g, e) for g, e in zip(less, plain, strict=True) if e is not None)
+
+
+def test_weights_that_were_cast_in_here_still_learn_outside():
+    """Autocast keeps cast weights for the next use; one cast inside a Function knows of no gradient."""
+    model, x = chain(), images()
+    with torch.autocast("cpu", dtype=torch.bfloat16):  # which caches
+        with save_less(model):
+            model(x)
+        y = model(x)
+    y.float().sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+@pytest.mark.parametrize("way", ["evaluation", "no gradients", "outside"])
+def test_nothing_is_recomputed_where_it_is_of_no_use(way):
+    model, x = chain().train(way != "evaluation"), images()
+    with nullcontext() if way == "outside" else save_less(model), torch.set_grad_enabled(way != "no gradients"):
+        y = model[0](x)
+    assert not hasattr(y.grad_fn, "recompute")
+    with save_less(model.train()):
+        assert hasattr(model[0](x).grad_fn, "recompute")
+
+
+def test_layers_are_as_before_afterwards_also_after_an_error():
+    model = Decoded()
+
+    def look_and_fail():
+        assert "forward" in vars(model.first)
+        assert "upsample" in vars(model.decoder)
+        raise KeyError
+
+    with pytest.raises(KeyError), save_less(model):
+        look_and_fail()
+    assert not any({"forward", "upsample"} & {*vars(layer)} for layer in model.modules())
+
+
+def test_a_layer_with_a_forward_of_its_own_is_left_alone():
+    class Louder(ConvBN):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    model = nn.Sequential(Louder(3, 4, 3), nn.Conv2d(4, 4, 3))
+    with save_less(model):
+        assert not any("forward" in vars(layer) for layer in model.modules())
+
+
+def test_checkpointing_stores_less_still_and_stays_as_it_is():
+    model = create_model("segnet_basic", width=0.05, seed=0).train()
+    model.checkpointing = True
+    with save_less(nn.Sequential(model)):
+        model(images()).sum().backward()
+        assert not any("forward" in vars(layer) for layer in model.modules())
+
+
+def test_a_compiler_sees_plain_layers():
+    model, x = chain(), images()
+    expected = gradients(model, x, lambda _: nullcontext())
+
+    @torch.compile(backend="aot_eager", fullgraph=True)
+    def forward(x):
+        return model(x)
+
+    with save_less(model):
+        forward(x).square().mean().backward()
+    for p, e in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(p.grad, e, rtol=1e-4, atol=1e-5)
+    torch.compiler.reset()
+
+
+@pytest.mark.parametrize("compiled", [torch.compile, lambda model: model.compile() or model])
+def test_a_compiled_network_decides_by_itself(compiled):
+    model = compiled(chain())
+    with save_less(model):
+        assert not any("forward" in vars(layer) for layer in model.modules())
+
+
+def test_blocky_and_sparse_maps_without_codes_are_recomputed_too(monkeypatch):
+    model, x = create_model("replication", width=0.05, seed=0).train(), images()
+    with save_less(model):
+        less = left_behind(lambda: model(x)).bytes
+    monkeypatch.setattr(recompute._Upsampled, "apply", lambda y, *_: y)
+    with save_less(model):
+        assert left_behind(lambda: model(x)).bytes > less

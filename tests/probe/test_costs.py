@@ -145,7 +145,7 @@ def test_networks_are_timed_in_turns(monkeypatch):
             return next(clock)
 
     monkeypatch.setattr(module, "_Passes", Passes)
-    times = module._times(["a", "b"], None, 3, "float32")
+    times = module._times(["a", "b"], module._Asked((1, 3, 8, 8), 3, "float32", True))
     assert order == ["a", "b"] * (2 + 3), "two rounds to warm up, three that count"
     # a round takes four ticks; a's forwards that count are ticks 9, 13, 17, in seconds; b's backwards 12, 16, 20
     assert times[0]["forward_ms"] == 13_000
@@ -158,9 +158,9 @@ def test_comparison_is_a_table():
     assert table.loc["unet", "remembered_mb"] > table.loc["segnet_basic", "remembered_mb"]
 
 
-@pytest.mark.parametrize(("stderr", "reason"), [("Traceback\nMemoryError: full", "MemoryError: full"), ("", "code -9")])
+@pytest.mark.parametrize(("stderr", "reason"), [(b"Trace\nMemoryError: full", "MemoryError: full"), (b"", "code -9")])
 def test_says_when_the_fresh_process_failed(stderr, reason, monkeypatch):
-    failed = subprocess.CompletedProcess([], -9, stdout="", stderr=stderr)
+    failed = subprocess.CompletedProcess([], -9, stdout=b"", stderr=stderr)
     monkeypatch.setattr(subprocess, "run", lambda *args, **options: failed)
     with pytest.raises(RuntimeError, match=rf"memory of unet for a batch of 2 images of 32x48 \(.*{reason}\).*smaller"):
         module.peak_memory(create_model("unet", width=0.1), (2, 3, 32, 48), "float32")
