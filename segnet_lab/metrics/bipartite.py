@@ -118,6 +118,6 @@ def by_flow(start: np.ndarray, partners: np.ndarray, n_right: int) -> np.ndarray
     ends = np.concatenate([start, start[-1] + np.arange(1, n_right + 1), [to.size, to.size]]).astype(np.int32)
     graph = csr_array((np.ones(to.size, np.int32), to, ends), shape=(sink + 1, sink + 1))
     flow = maximum_flow(graph, source, sink).flow[:n_left].tocoo()
-    used = (flow.data > 0) & (flow.col < source)
+    used = flow.data > 0  # back to the source it is negative
     mate[flow.row[used]] = flow.col[used] - n_left
     return mate
