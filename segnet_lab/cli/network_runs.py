@@ -33,7 +33,7 @@ Options = tuple[tuple[str, str], ...]  # what -D took
 
 @click.command(cls=WithRecipe)
 @click.argument("model")
-@click.option("--run", "run_dir", type=FOLDER, required=True, help="Run directory; goes on there.")
+@click.option("--run", "run_dir", type=FOLDER, required=True, help="Run directory; a run that is there goes on.")
 @data_options("Name of a data set; see `segnet-lab data list`.", "Resize images to this size.", default="roadscenes")
 @click.option(
     "--validation", default="val", show_default=True, help="Split that selects the epoch; none: the last is taken."
@@ -217,7 +217,7 @@ class WithSize(Command):
 @click.command(cls=WithSize)
 @click.argument("images", nargs=-1, required=True, type=UserPath())
 @run_option
-@click.option("--out", type=FOLDER, required=True, help="Folder for what is made.")
+@click.option("--out", type=FOLDER, required=True, help="Folder for the pictures.")
 @click.option(
     "--size",
     type=PictureSize(),
@@ -227,15 +227,15 @@ class WithSize(Command):
     help="At what size the network looks: run: with as many pixels as in training; own: the picture's own, large ones "
     "in tiles. Labels are always for the picture's own pixels.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace files of other making.")
+@click.option("--overwrite", is_flag=True, help="Replace any other files, too.")
 @device_option
 def predict(
     images: tuple[str, ...], run_dir: str, out: str, size: str | tuple[int, int], overwrite: bool, device: str | None
 ) -> None:
     """Label IMAGES, files or folders: writes a label PNG, a coloured PNG and an overlay for each.
 
-    Goes on past a file that cannot be read, and then ends with exit code 1. What the same command made before is made
-    again, also by a run that was trained further; it stops before the first if other files are in the way.
+    Goes on past a file that cannot be read, and then ends with exit code 1. Files that the same command wrote are
+    replaced, also after the run was trained further; any other file in the way stops it before the first picture.
     """
     from segnet_lab._support.devices import default_device
     from segnet_lab.inference.fast import optimize
@@ -259,9 +259,9 @@ def predict(
     }
     pictures = find_pictures(images, out)
     if not overwrite and (others := in_the_way(pictures, about)):
-        more = f" and {len(others) - 1} more are" if others[1:] else " is"
+        more, were = (f" and {len(others) - 1} more are", "were") if others[1:] else (" is", "was")
         raise click.ClickException(
-            f"{others[0]}{more} there already, of other making than by this command from this picture: "
+            f"{others[0]}{more} there already and {were} not written by this command from this picture: "
             "give another --out, or --overwrite"
         )
     click.echo(f"{run_dir}: {model.config.name}, trained on {trained_on}; {_sees(trained_on, size)}")

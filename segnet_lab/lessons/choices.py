@@ -62,7 +62,7 @@ def choose_run(runs: str, name: str = "", usual: Sequence[str] = ("segnet_basic"
 def choose_runs(
     runs: str, names: Sequence[str] = (), usual: Sequence[str] = (), needs: str = "weights", most: int = 4
 ) -> dict[str, Path]:
-    """Runs of a set by name; without names at most so many, the usual ones first. See `choose_run`.
+    """Runs of a set by name; without names, at most `most` of them, the usual ones first. See `choose_run`.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def images_for(run: Path, dataset: str = "", split: str = "val", root: str = "",
 
 
 def first_images(data: SegmentationDataset, count: int) -> SegmentationDataset:
-    """So many images of a data set; all of it, if it has no more.
+    """The first `count` images of a data set, or all of it if it has fewer.
 
     >>> from segnet_lab.data import load_dataset
     >>> first_images(load_dataset("roadscenes", images=3, size=(24, 32)), 9)

@@ -40,7 +40,7 @@ PORT = 8866  # Voila's own
 TEMPLATE = "segnet_classroom"
 PATIENCE = 60  # seconds until the server must answer
 VISITOR_MB = 400  # measured: 290 to 340 a widget, 300 to 760 a lesson
-FORGOTTEN = 20 * 60  # seconds until the kernel of a closed page is taken back
+FORGOTTEN = 20 * 60  # seconds until the kernel of a closed page is shut down
 
 BACK = "[← All widgets and lessons](../../)"
 _SETUP = """import segnet_lab as sl

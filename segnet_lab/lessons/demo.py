@@ -3,7 +3,7 @@
 It ends in one page, `demo_page`, which opens by itself where somebody looks.
 
 All of it is lessons run in batch, two at a time, each in a process of its own on one core; on two cores that is faster
-than one after the other on both. What is finished, and newer than what it was made from, is not made again.
+than one after the other on both. What is finished, and newer than what it was made from, is not run again.
 """
 
 import os

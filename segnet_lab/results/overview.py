@@ -29,8 +29,8 @@ def runs_table(
     DataFrame
         set (what finds it, where its name alone means another), run, model, state (finished, unfinished, or damaged),
         epochs (done of how many), epoch (the selected one); what was scored: data, split, part (which of its images, if
-        not all), images, size, BF convention; and G, C, mIoU, BF in percent. What there is none of is empty, or nan in
-        a number's place.
+        not all), images, size, BF convention; and G, C, mIoU, BF in percent. Missing text is empty,
+        missing numbers are nan.
 
     Raises
     ------
