@@ -158,7 +158,7 @@ class EncoderDecoder(nn.Module):
         >>> sum(r.bytes for r in codes), sum(r.bytes_float32 for r in codes), sum(r.bytes_int64 for r in codes)
         (918240, 14691840, 29383680)
         """
-        twin = meta_twin(self).eval()
+        twin = meta_twin(self).float().eval()
         _, memory = twin.encode(torch.empty(1, 3, height, width, device="meta"))
         channels = [conv_layers(stage.convs)[-1].conv.out_channels for stage in self.stages]
         return list(count_memory(memory, channels))

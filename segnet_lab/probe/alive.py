@@ -38,7 +38,7 @@ def alive(model: EncoderDecoder, height: int, width: int) -> pd.DataFrame:
     22.1184
     """
     model = unwrap(model, required=True)
-    twin, kept = meta_twin(model).eval(), model.memory(height, width)
+    twin, kept = meta_twin(model).float().eval(), model.memory(height, width)
     rows: list[tuple[str, float, float]] = []
     decoding: set[str] = set()  # numbers of the decoders that have begun
 
