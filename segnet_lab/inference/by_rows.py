@@ -113,20 +113,20 @@ def _below_each_other(pieces: list[Tensor]) -> Tensor:
 
 def _run(layers: Sequence[Layer], bands: Sequence[Tensor]) -> Iterator[Tensor]:
     """Push every band as far as it gets; what leaves the last layer comes out."""
-
-    def push(depth: int, rows: Tensor, last: bool) -> Iterator[Tensor]:
-        if depth == len(layers):
-            yield rows
-            return
-        work = layers[depth].push(rows, last)
-        del rows  # each layer lets go of what it is done with
-        for made, ends in work:
-            behind = push(depth + 1, made, ends)
-            del made
-            yield from behind
-
     for number, band in enumerate(bands, 1):
-        yield from push(0, band, last=number == len(bands))
+        yield from _push(layers, band, last=number == len(bands))
+
+
+def _push(layers: Sequence[Layer], rows: Tensor, last: bool) -> Iterator[Tensor]:
+    if not layers:
+        yield rows
+        return
+    work = layers[0].push(rows, last)
+    del rows  # each layer lets go of what it is done with
+    for made, ends in work:
+        behind = _push(layers[1:], made, ends)
+        del made
+        yield from behind
 
 
 # --------------------------------------------------------------------------------------------------
