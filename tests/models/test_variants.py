@@ -5,11 +5,9 @@ import re
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from segnet_lab import create_model
 from segnet_lab.models import storage_multiplier
-from segnet_lab.models.layers import Deconvolution, bilinear_kernel
 
 ENCODER = 3 * 64 * 49 + 3 * 64 * 64 * 49  # 611,520: four 7x7 convolutions
 ENCODER_NORM = 4 * 2 * 64
@@ -159,21 +157,6 @@ def test_deeplab_predicts_at_45x60():
     assert deepest.shape[-2:] == (45, 60)
 
 
-def test_fresh_deconvolution_is_bilinear_interpolation():
-    x = torch.randn(2, 3, 7, 9)
-    for factor, kernel in [(2, 4), (2, 8), (8, 16)]:
-        up = Deconvolution(3, factor, kernel)(x, (7 * factor, 9 * factor))
-        expected = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
-        inside = (..., slice(factor, -factor), slice(factor, -factor))  # torch repeats the border, zeros lie there here
-        torch.testing.assert_close(up[inside], expected[inside])
-
-
-def test_bilinear_kernel_sums_to_one_for_every_pixel_it_feeds():
-    assert bilinear_kernel(2, 8).sum() == 4
-    with pytest.raises(ValueError, match="a kernel of 3 cannot interpolate by 2"):
-        Deconvolution(1, 2, 3)
-
-
 def test_fixed_bilinear_is_not_learnt():
     fixed, learnt = create_model("fcn", width=0.05), create_model("fcn_learnt_deconv", width=0.05)
     assert not any(d.deconv.weight.requires_grad for d in fixed.decoders.values())
@@ -198,9 +181,3 @@ def test_no_relu_in_the_basic_decoder_but_in_segnets():
 def test_refuses(options, message):
     with pytest.raises(ValueError, match=message):
         create_model(**options)
-
-
-@pytest.mark.parametrize("image", [torch.zeros(3, 8, 8), torch.zeros(1, 1, 8, 8), torch.zeros(1, 3, 8, 8).byte()])
-def test_refuses_what_is_no_batch_of_images(image):
-    with pytest.raises(ValueError, match=r"expected float images \(B, 3, H, W\)"):
-        create_model("segnet_basic", width=0.1)(image)
