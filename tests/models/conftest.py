@@ -1,15 +1,18 @@
-"""Runs made here, for tests of weights."""
+"""Runs made here, for tests of weights; networks registered by a test, and forgotten after it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
-from segnet_lab import create_model
+from segnet_lab import create_model, register_model
+from segnet_lab.models import NETWORKS
 from segnet_lab.models.guests import describe_network
 from segnet_lab.runs.directory import RunDirectory
 from segnet_lab.runs.provenance import describe
 from segnet_lab.runs.recipe import Recipe
+from tests.models.bicubic import BASIC, Bicubic
 from tests.models.made import Named
 
 
@@ -38,3 +41,18 @@ def runs(tmp_path, monkeypatch):
         return run
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def networks_of_the_kit_only():
+    """What a test registers is forgotten after it."""
+    known = dict(NETWORKS)
+    yield
+    NETWORKS.clear()
+    NETWORKS.update(known)
+
+
+@pytest.fixture
+def bicubic():
+    register_model("bicubic", replace(BASIC, decoder=Bicubic))
+    return create_model("bicubic", num_classes=5, width=0.05, seed=0).eval()

@@ -1,10 +1,8 @@
 """A way of decoding from outside of the package: one class, one row, and everything works on it."""
 
-import re
 import warnings
 from dataclasses import replace
 
-import cloudpickle
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,50 +11,9 @@ from matplotlib import pyplot as plt
 import segnet_lab as sl
 from segnet_lab.figures import networks
 from segnet_lab.models import NETWORKS
-from segnet_lab.models.decoders import Decoder, Unpool
-from segnet_lab.models.variants import Block, Filter
 from segnet_lab.probe import measured_receptive_field, receptive_field, receptive_fields, trace
 from segnet_lab.probe.alive import alive
-
-BASIC = NETWORKS["segnet_basic"]
-
-
-class Bicubic(Decoder):
-    """Bicubic interpolation; the filters behind it are SegNet-Basic's."""
-
-    label = "bicubic interpolation"
-    remembers = ()
-    low_memory = "whole map"
-
-    def upsample(self, x, memory):
-        return F.interpolate(x, size=memory.size, mode="bicubic")
-
-    def rows_below(self, low, high):
-        # row y lies at (y + 1/2) / factor - 1/2; two rows before it and two behind
-        first, last = ((2 * row + 1 - self.factor) // (2 * self.factor) for row in (low, high))
-        return first - 1, last + 2
-
-
-@pytest.fixture(autouse=True)
-def networks_of_the_kit_only():
-    """What a test registers is forgotten after it."""
-    known = dict(NETWORKS)
-    yield
-    NETWORKS.clear()
-    NETWORKS.update(known)
-
-
-@pytest.fixture
-def bicubic():
-    sl.register_model("bicubic", replace(BASIC, decoder=Bicubic))
-    return sl.create_model("bicubic", num_classes=5, width=0.05, seed=0).eval()
-
-
-def image(height, width, batch=1):
-    return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(0))
-
-
-# ---------------------------------------------------------------------------------------------- everything works
+from tests.models.bicubic import BASIC, Bicubic, image
 
 
 def test_it_is_known_by_its_name(bicubic):
@@ -181,119 +138,3 @@ def test_weights_of_its_own_compute_in_the_type_of_their_layer(monkeypatch):
     fast = sl.optimize(model, "bfloat16")
     assert fast.network.decoders["4"].sharpen.weight.dtype == torch.bfloat16
     assert torch.corrcoef(torch.stack([fast(x).flatten(), model(x).flatten()]))[0, 1] > 0.95
-
-
-# ---------------------------------------------------------------------------------------------- what is refused
-
-
-def class_without(*names, base=Decoder, **others):
-    said = {name: vars(Bicubic)[name] for name in ("label", "remembers", "low_memory", "upsample", "rows_below")}
-    return type("Half", (base,), {name: said[name] for name in said if name not in names} | others)
-
-
-@pytest.mark.parametrize("name", ["label", "remembers", "low_memory", "upsample", "rows_below"])
-def test_a_decoder_that_does_not_say_all_of_itself_is_refused(name):
-    with pytest.raises(ValueError, match=f"Half does not say its {name}: a decoder with an upsampling of its own says"):
-        sl.register_model("half", replace(BASIC, decoder=class_without(name)))
-    assert "half" not in sl.list_models()
-
-
-def test_an_upsampling_of_its_own_inherits_nothing_about_it():
-    with pytest.raises(ValueError, match="Half does not say its label, remembers, low_memory, rows_below"):
-        class_without("label", "remembers", "low_memory", "rows_below", base=Unpool)(ports=None)
-
-
-def test_what_is_recomputed_is_said_by_the_class_that_upsamples():
-    own = class_without(base=Unpool)
-    cheap = class_without(base=Unpool, recomputed=True)
-    assert [cls.recomputed for cls in (Bicubic, Unpool, own, cheap)] == [False, True, False, True]
-
-
-@pytest.mark.parametrize(
-    ("said", "message"),
-    [
-        ({"forward": lambda self, x, memory: x}, "Half has a forward of its own, which low_memory=True"),
-        ({"remember": lambda self, stage: None}, "Half has a remember of its own"),
-        ({"label": ""}, "Half.label is '': say in a few words"),
-        ({"remembers": "codes"}, "Half.remembers is 'codes': give a tuple of names out of ('codes', 'entering', "),
-        ({"remembers": ("indices",)}, "Half.remembers is ('indices',): give a tuple"),
-        ({"remembers": ("entering", "features")}, "Half remembers both maps of its stage"),
-        ({"low_memory": True}, "Half.low_memory is True: give one of ('rows', 'whole map', 'refused')"),
-        ({"rows_below": lambda self, low, high: (low // 2, high // 2)}, "says rows 2 to 2, and the gradient shows"),
-        (
-            {"upsample": lambda self, x, memory: F.interpolate(x, scale_factor=2)},
-            "half gives (2, 48, 48) for 2 classes",
-        ),
-        ({"upsample": lambda self, x, memory: x.relu6(memory)}, "half does not run, tried on tensors without data"),
-    ],
-)
-def test_what_a_decoder_says_has_to_be_possible_and_true(said, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        sl.register_model("half", replace(BASIC, decoder=class_without(**said)))
-    assert "half" not in sl.list_models()
-
-
-def test_filters_are_layers_that_everything_knows():
-    class Other(Bicubic):
-        def __init__(self, ports):
-            super().__init__(ports, torch.nn.Sequential(torch.nn.Conv2d(3, 3, 3)))
-
-    with pytest.raises(ValueError, match=r"Other\.convs holds a Conv2d: make it of ConvBN"):
-        sl.register_model("other", replace(BASIC, decoder=Other))
-
-
-@pytest.mark.parametrize(
-    ("name", "row", "message"),
-    [
-        (3, BASIC, "name is 3: give letters, digits and underscores"),
-        ("../run", BASIC, "name is '../run': give letters"),
-        ("segnet", BASIC, "segnet is a network of the kit: register yours by another name"),
-        ("mine", Bicubic, "row is <class 'tests.models.test_own_decoder.Bicubic'>: give a Network"),
-        ("mine", replace(BASIC, decoder=torch.nn.Conv2d), "mine does not run"),
-        ("mine", replace(BASIC, decoder=lambda ports: torch.nn.ReLU()), "decoder 4 is a ReLU: derive it from"),
-        ("mine", replace(BASIC, decoder=None), "decoder_widths has stage 4, and decoder is None"),
-        ("mine", replace(BASIC, encoder=()), "give encoder at least one stage"),
-        ("mine", replace(BASIC, encoder=(Block(()),)), "each stage at least one convolution"),
-        ("mine", replace(BASIC, decoder_widths={1: (64,), 2: (64,)}), "has stages [1, 2]: give some of 1 to 4"),
-        ("mine", replace(BASIC, decoder_widths={5: (64,)}), "has stages [5]: give some of 1 to 4"),
-        ("mine", replace(BASIC, decoder_widths={4: (64,)}), "gives (2, 5, 6) for 2 classes and an image of 37x45"),
-        ("mine", replace(BASIC, special_decoders={7: Bicubic}), "special_decoders has stages [7]"),
-        ("mine", replace(BASIC, dropout_at=("pool9",)), "unknown place in dropout_at 'pool9'. Did you mean 'pool4'"),
-        ("mine", replace(BASIC, input_transform="lnr"), "unknown input transform 'lnr'"),
-        ("mine", replace(BASIC, kernel=4), "mine: a map of size (6, 7) pools to (3, 4)"),
-        ("mine", replace(BASIC, encoder=4 * (Block((4,), pool=None),)), "codes or a map that its encoder"),
-    ],
-)  # fmt: skip
-def test_nonsense_is_refused(name, row, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        sl.register_model(name, row)
-    assert "mine" not in sl.list_models()
-
-
-def test_a_second_one_of_a_name_is_refused_unless_it_takes_its_place(bicubic):
-    with pytest.raises(ValueError, match="bicubic is registered already: take another name, or overwrite=True"):
-        sl.register_model("bicubic", BASIC)
-    sl.register_model("bicubic", replace(BASIC, decoder=Unpool), overwrite=True)
-    assert type(sl.create_model("bicubic", width=0.05).decoders["1"]) is Unpool
-    with pytest.raises(ValueError, match="segnet_basic is a network of the kit"):
-        sl.register_model("segnet_basic", BASIC, overwrite=True)
-
-
-def test_registering_draws_nothing():
-    state = torch.random.get_rng_state()
-    sl.register_model("bicubic", replace(BASIC, decoder=Bicubic))
-    assert torch.equal(state, torch.random.get_rng_state())
-
-
-def test_a_neck_and_dropout_behind_it():
-    row = replace(BASIC, decoder=Bicubic, neck=(Filter(8, 3),), dropout=0.5, dropout_at=("fc6", "decoder1"))
-    sl.register_model("with_neck", row)
-    model = sl.create_model("with_neck", width=0.1)
-    assert [type(layer).__name__ for layer in model.neck] == ["ConvBN", "Dropout"]
-    assert list(model.dropout) == ["decoder1"]
-
-
-def test_a_class_of_a_notebook_travels_by_value():
-    half = class_without()  # a class that no module holds
-    again = cloudpickle.loads(cloudpickle.dumps(half))
-    assert (again.label, again.low_memory) == (half.label, half.low_memory)
