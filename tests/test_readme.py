@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 
+import segnet_lab
 from segnet_lab.cli import main
 from segnet_lab.data import load_card, load_dataset
 
@@ -180,3 +182,16 @@ def test_fine_tuning_is_on_record(there):
     start = json.loads((place / "runs" / "tuned" / "run.json").read_text())["start"]
     assert "mine" in start["run"]
     assert start["loaded"] > 0
+
+
+def test_the_guests_lines_of_the_readme_run(tmp_path, monkeypatch, capsys):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    (lines,) = (block for block in blocks if "conformance(net)" in block)
+    monkeypatch.chdir(tmp_path)
+    convolve, back = torch.nn.Conv2d(3, 8, 7, padding=3), torch.nn.Conv2d(8, 11, 1)
+    data = load_dataset("roadscenes", "train", images=2, size=(48, 64))
+    names = {"sl": segnet_lab, "net": torch.nn.Sequential(convolve, torch.nn.ReLU(), back), "data": data}
+    exec(lines.replace("epochs=12", "epochs=1"), names)
+    assert "deviations from the paper's SegNet-Basic" in capsys.readouterr().out
+    assert names["guest"] is names["net"]
+    assert 0 <= names["scores"]["G"] <= 1
