@@ -197,7 +197,7 @@ def test_every_cell_of_a_table(number):
 
 
 def test_there_are_six_tables():
-    with pytest.raises(ValueError, match="table7"):
+    with pytest.raises(ValueError, match="unknown table of the paper 7"):
         paper.table(7)
 
 

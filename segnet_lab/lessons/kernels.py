@@ -50,7 +50,7 @@ def execute(source: Path, output: Path, given: Mapping[str, object]) -> None:
     def once() -> None:
         papermill.execute_notebook(
             source.resolve(),
-            output,
+            output.absolute(),  # papermill changes directories, also under the notebooks beside this one
             given,
             kernel_name="python3",
             language="python",

@@ -95,3 +95,48 @@ def test_labels_are_spread_as_little_as_may_be(values, gap):
     assert heights.sum() == pytest.approx(values.sum())  # groups stay around the middle of what they belong to
     if len(values) > 1 and (np.diff(values) >= gap).all():
         np.testing.assert_array_equal(heights, values)
+
+
+def test_against_puts_one_score_across_and_one_up():
+    table = pd.DataFrame({"G": [90.4, 88.2, np.nan], "BF": [46.8, 32.8, 1.0]}, index=["segnet", "deeplab_x", "unet"])
+    (axes,) = charts.against({"the paper's": table}, "G", "BF").axes
+    assert axes.collections[0].get_offsets()[:2].tolist() == [[90.4, 46.8], [88.2, 32.8]]
+    assert [(text.get_text(), text.xy) for text in axes.texts] == [
+        ("segnet", (90.4, 46.8)),
+        ("deeplab x", (88.2, 32.8)),
+    ]
+
+
+def test_a_long_name_stays_in_its_panel():
+    table = pd.DataFrame({"G": [80.0, 90.0], "BF": [20.0, 40.0]}, index=["fcn", "deeplab_large_fov-dense_crf"])
+    left, _ = charts.against({"a": table, "b": table}, "G", "BF").axes
+    left.figure.canvas.draw()
+    assert all(text.get_window_extent().x1 <= left.get_window_extent().x1 for text in left.texts)
+
+
+def test_curves_bridge_gaps_and_name_their_ends():
+    table = pd.DataFrame({"a_b": [1.0, np.nan, 3.0], "c": [3.0, 2.0, np.nan]}, index=[1, 2, 4])
+    (axes,) = charts.curves({"mIoU": table}, "epoch", log=True).axes
+    assert axes.lines[0].get_xydata().tolist() == [[1, 1], [4, 3]]
+    assert axes.lines[1].get_xydata().tolist() == [[1, 3], [2, 2]]
+    assert {text.get_text(): text.xy for text in axes.texts} == {"c": (2, 2), "a b": (4, 3)}
+
+
+def test_a_name_has_one_colour_in_all_panels():
+    a = pd.DataFrame({"segnet": [1.0, 2]})
+    b = pd.DataFrame({"fcn": [1.0, 2], "segnet": [3.0, 4]})
+    left, right = charts.curves({"a": a, "b": b}, "epoch").axes
+    assert left.lines[0].get_color() == right.lines[1].get_color() != right.lines[0].get_color()
+    ours = {"G": a, "BF": a}
+    figure = training_charts.training_course({"ours": ours, "the paper's": {"G": b, "BF": b}}, ("epoch", "iterations"))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "G, ours", "BF, ours", "G, the paper's", "BF, the paper's",
+    ]  # fmt: skip
+    assert figure.axes[0].lines[0].get_color() == figure.axes[2].lines[1].get_color()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["segnet", "fcn"]
+
+
+def test_more_names_than_colours():
+    table = pd.DataFrame({f"network {n}": [1.0, n] for n in range(11)})
+    (axes,) = charts.curves({"": table}, "epoch").axes
+    assert [line.get_color() for line in axes.lines[8:]] == [line.get_color() for line in axes.lines[:3]]

@@ -5,6 +5,7 @@ from matplotlib.colors import to_hex
 
 from segnet_lab import paper
 from segnet_lab._support.folders import shipped
+from segnet_lab.figures import class_charts
 from segnet_lab.figures.class_charts import bars_by_size, class_dots, dots_by_class, stacked_shares
 from segnet_lab.figures.style import COLOURS
 
@@ -104,3 +105,35 @@ def test_bars_of_a_whole_are_as_long_as_each_other():
     assert [text.get_text() for text in axes.texts] == ["Sky\n75 %", "Sky\n100 %", "Pole\n25 %"]
     assert axes.texts[0].get_color() == "white"  # on black
     assert axes.texts[2].get_color() != "white"
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def test_class_dots_keep_each_panel_to_its_own_numbers():
+    ours = pd.DataFrame({"forest": [80.0, 10.0]}, index=["Pole", "Sky"])  # another order of rows
+    paper = pd.DataFrame({"Boosting": [91.1, 25.8], "SegNet": [96.1, np.nan]}, index=["Sky", "Pole"])
+    figure = class_charts.class_dots({"the paper's": paper, "ours": ours})
+    left, right = figure.axes
+    dots = [np.concatenate([dots.get_offsets() for dots in axes.collections[1:]]).tolist() for axes in (left, right)]
+    assert sorted(map(tuple, dots[0])) == [(25.8, 1), (91.1, 0), (96.1, 0)]  # and none for nan
+    assert sorted(map(tuple, dots[1])) == [(10, 0), (80, 1)]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["Sky", "Pole"]
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["forest"]
+
+
+def test_against_share_leaves_out_what_never_occurs():
+    table = pd.DataFrame({"share": [0.2, 0.0, 0.01, 0.1], "value": [1.0, 2, 3, np.nan]}, index=list("abcd"))
+    (axes,) = class_charts.against_share({"ours": table}, "accuracy", zero=True).axes
+    assert axes.collections[0].get_offsets().tolist() == [[20, 1], [1, 3]]
+    assert texts(axes) == ["a", "c"]
+    assert axes.get_xscale() == "log"
+
+
+def test_names_of_points_at_one_place_do_not_overlap():
+    table = pd.DataFrame({"share": 3 * [0.1], "value": 3 * [5.0]}, index=["Wall", "Floor", "Bed"])
+    (axes,) = class_charts.against_share({"": table}, "accuracy").axes
+    axes.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])

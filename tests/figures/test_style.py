@@ -6,6 +6,12 @@ from segnet_lab.figures import style
 from segnet_lab.figures.style import bare, megabytes, picture_grid, plain_numbers, styled
 
 
+@pytest.fixture(autouse=True)
+def no_figure_of_another_test():
+    """A test that failed elsewhere may have left one."""
+    plt.close("all")
+
+
 def test_styled_drawings_have_the_look_and_leave_nothing_behind():
     before = dict(plt.rcParams)
 

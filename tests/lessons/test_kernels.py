@@ -5,12 +5,13 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
 
-from segnet_lab.lessons.kernels import STARTS, HeadlessKernel
+from segnet_lab.lessons.kernels import STARTS, HeadlessKernel, execute
 from segnet_lab.lessons.notebooks import NotebookFailed, run_notebook
 from tests.lessons.reading import printed
 
@@ -80,3 +81,12 @@ def test_however_much_waits_to_be_read_nothing_is_dropped():
     client = kernel.client()
     with client.context.socket(2) as socket:  # SUB, as that on which a kernel's prints arrive
         assert socket.rcvhwm == 0
+
+
+def test_papermill_is_given_a_path_that_no_change_of_directory_moves(monkeypatch, tmp_path):
+    # two notebooks side by side change the directory under each other, and it stays changed for the next ones
+    given = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("papermill.execute_notebook", lambda source, output, *_, **__: given.append((source, output)))
+    execute(Path("lesson.ipynb"), Path("runs/lesson.ipynb"), {})
+    assert given == [(tmp_path / "lesson.ipynb", tmp_path / "runs" / "lesson.ipynb")]
