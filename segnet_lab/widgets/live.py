@@ -21,10 +21,10 @@ class LiveWidget(anywidget.AnyWidget):
     Examples
     --------
     >>> widget = LiveWidget()
-    >>> with widget.failures_shown():
-    ...     raise FileNotFoundError("no such picture")
+    >>> with widget.failures_shown():  # an error in here becomes the message
+    ...     pass
     >>> widget.message
-    'no such picture'
+    ''
     """
 
     message = t.Unicode().tag(sync=True)
