@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test check unit notebooks browser lab results bench pictures clean
+.PHONY: help demo test check unit notebooks browser mutation coverage lab results bench pictures clean
 
 help:             ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 14
@@ -38,17 +38,17 @@ coverage: .venv/test  ## which lines of the package no test runs
 lab: .venv/demo   ## open the lessons
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
 
-results: .venv/demo  ## make a committed set of results again: make results SET=roadscenes
+results: .venv/demo  ## regenerate a committed set of results: make results SET=roadscenes
 	$(BIN)/python tools/replicate.py $(SET) --jobs 2
 
 bench: .venv/bench  ## measure everything in benchmarks/ again
 	$(BIN)/python benchmarks/run.py --threads 2
 
-pictures: .venv/test .venv/chromium  ## make the pictures of README.md and docs/ again
+pictures: .venv/test .venv/chromium  ## regenerate the pictures of README.md and docs/
 	OMP_NUM_THREADS=1 $(BIN)/python tools/pictures.py
 
 clean:            ## forget installations and caches; runs/ stays
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 # ---------------------------------------------------------------------------------------- installation
 # A stamp for each set of packages: what is there is not installed again.

@@ -4,7 +4,7 @@
 
 The way there and back holds everything: the slider's message to the kernel, the drawing in numpy (and, where that is
 so, a network's forward pass), the pictures' way to the page, and the next frame on the screen. An act that the
-explorer has seen before may be quicker, so every act is a new one. Three networks look at one's own image.
+explorer has seen before may be quicker, so every act is a new one. Three networks look at an uploaded image.
 """
 
 import sys

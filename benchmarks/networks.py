@@ -29,7 +29,7 @@ from segnet_lab._support import compiled
 from segnet_lab._support.devices import autocast
 from segnet_lab._support.folders import shipped
 from segnet_lab.models.recompute import save_less
-from segnet_lab.probe.allocations import left_behind
+from segnet_lab.probe.allocations import still_allocated
 from segnet_lab.results.run_data import data_of
 from segnet_lab.training.losses import cross_entropy
 
@@ -212,7 +212,7 @@ def remembered(quick: bool = False) -> list[dict]:
                 return t
 
             with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t), save_less(model):
-                held = left_behind(lambda model=model: model(_images(1))).bytes
+                held = still_allocated(lambda model=model: model(_images(1))).bytes
             row = _row(f"indices kept for the backward pass, {network}", name, "MB", [sum(saved.values()) / MEGA])
             ratio = round(row["median"] / (rows[-1] if not naive else row)["median"], 5)
             rows.append(row | {"ratio": ratio, "all_held_MB": round(held / MEGA, 1)})

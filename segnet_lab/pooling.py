@@ -174,6 +174,7 @@ class _Pick(torch.autograd.Function):
 
 
 def _pool(x: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
+    """Values before a ReLU; with `relu` the codes are those of the map behind it."""
     x = _even(x, -math.inf)
     rows, right = _larger(x[..., 0::2], x[..., 1::2])  # left or right, in each row of a window
     values, bottom = _larger(rows[..., 0::2, :], rows[..., 1::2, :])  # the upper or the lower row
@@ -187,7 +188,7 @@ def _pool(x: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
 def _unpool(values: Tensor, codes: Tensor, size: Sequence[int]) -> Tensor:
     corners = unpack(codes, values.shape).permute(0, 2, 3, 1)  # B h w C
     spread = values.permute(0, 2, 3, 1).contiguous()
-    corner = [only(spread, corners == code) for code in range(4)]
+    corner = [only(spread, corners == code) for code in range(4)]  # torch.where with zeros, at half the time
     x = torch.stack([torch.stack(corner[:2], 3), torch.stack(corner[2:], 3)], 2)  # B h 2 w 2 C
     x = x.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)  # B C 2h 2w
     return in_layout_of(values, x[..., : size[0], : size[1]])

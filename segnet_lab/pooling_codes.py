@@ -56,7 +56,7 @@ def pack(corners: Tensor) -> Tensor:
 
 
 def packed_bytes(windows: int) -> int:
-    """Bytes that the codes of so many windows take: two bits each, rounded up to a whole byte.
+    """Bytes that the codes of a number of windows take: two bits each, rounded up to a whole byte.
 
     >>> packed_bytes(64 * 180 * 240)  # first stage of SegNet-Basic at 360x480; the paper prints 0.17 MB
     691200

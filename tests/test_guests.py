@@ -158,7 +158,7 @@ def test_what_needs_a_decoder_of_ours_says_so():
         lambda guest: sl.probe.places(guest),
         lambda guest: sl.optimize(guest),
     ):
-        with pytest.raises(ValueError, match="a network from create_model or load_run, not Guest"):
+        with pytest.raises(ValueError, match="a network from create_model or load_run, got Guest"):
             look(Guest())
 
 
@@ -191,7 +191,7 @@ def test_explorers():
 @pytest.mark.usefixtures("somebody_looks")
 def test_explorers_that_need_a_decoder_say_so():
     for explore in (widgets.explore_sparse_maps, widgets.explore_receptive_field):
-        assert explore(Guest(), IMAGE).view.message.startswith("what is needed is a network from create_model")
+        assert explore(Guest(), IMAGE).view.message.startswith("expected a network from create_model")
 
 
 def test_what_explorers_ask_is_computed_once():

@@ -14,12 +14,12 @@ from segnet_lab import create_model, paper
 from segnet_lab._support.folders import shipped
 from segnet_lab._support.settings import table
 from segnet_lab.lessons.notebooks import list_notebooks
+from segnet_lab.metrics.conventions import SCORES
 from segnet_lab.results.tables import scores_table
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCUMENTS = (README, ROOT / "docs" / "widgets.md", ROOT / "docs" / "benchmarks.md", ROOT / "notebooks" / "README.md")
-SCORES = ["G", "C", "mIoU", "BF"]
 
 
 def lessons() -> str:
@@ -70,7 +70,7 @@ def camvid() -> str:
     """SegNet-Basic on real CamVid, twelve epochs, by seed."""
     scores = committed("camvid_90x120")
     rows = [{"run": name, "selected epoch": int(run["epoch"])} | percent(run) for name, run in scores.iterrows()]
-    mean = {"run": "mean", "selected epoch": ""} | percent(scores[SCORES].mean())
+    mean = {"run": "mean", "selected epoch": ""} | percent(scores[list(SCORES)].mean())
     return markdown(pd.DataFrame([*rows, mean]))
 
 
@@ -232,7 +232,7 @@ def circumstances(measured: dict) -> str:
 
 
 def committed(name: str) -> pd.DataFrame:
-    """Scores of a committed set: one's own runs of the same name are passed over."""
+    """Scores of a committed set: your own runs of the same name are passed over."""
     return scores_table(str(ROOT / "results" / name))
 
 

@@ -30,6 +30,7 @@ from segnet_lab.inference.dense_crf import DenseCRF, WithDenseCRF, dense_crf
 from segnet_lab.inference.predict import predict_logits
 from segnet_lab.lessons.notebooks import list_notebooks, run_notebook
 from segnet_lab.metrics import SegmentationScores
+from segnet_lab.metrics.conventions import SCORES
 from segnet_lab.models import create_model
 from segnet_lab.probe.costs import compare_costs, peak_memory
 from segnet_lab.runs.directory import RunDirectory, environment
@@ -80,10 +81,10 @@ def crf_row(runs: str) -> None:
     found = grid_search(samples, grid, num_classes=val.num_classes, ignore_index=val.ignore_index)
     print(found.to_string())
     best = found[found["iterations"] > 0].iloc[0]  # with none, the network alone may come first
-    searched = DenseCRF(**best.drop(["G", "C", "mIoU", "BF"]))
+    searched = DenseCRF(**best.drop(list(SCORES)))
     for suffix, settings in (("dense_crf", searched), ("dense_crf_not_scaled", DenseCRF())):
         scores = evaluate(WithDenseCRF(network, settings), val)
-        print(suffix, {name: round(100 * scores[name], 2) for name in ("G", "C", "mIoU", "BF")})
+        print(suffix, {name: round(100 * scores[name], 2) for name in SCORES})
         target = RunDirectory(source.path.with_name(f"{source.path.name}-{suffix}"))
         target.path.mkdir(exist_ok=True)
         write_json(target.about_file, source.about() | {"crf": asdict(settings), "environment": environment()})

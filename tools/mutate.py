@@ -160,7 +160,7 @@ def check_unbroken(mutations: Sequence[Mutation], root: Path = ROOT) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the list, print a line for each mutation; 1 if any survived or has no verdict."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=1, help="so many at a time, each in a copy of its own")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at a time, each in its own copy")
     parser.add_argument("--only", nargs="+", default=[""], metavar="WORD", help="those with a word in name or file")
     parser.add_argument("--unchecked", action="store_true", help="do not first run the tests on the unbroken source")
     options = parser.parse_args(arguments)

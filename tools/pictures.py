@@ -1,4 +1,4 @@
-"""Make docs/pictures/ again: `make pictures`, or `python tools/pictures.py NAME ...` for some that are drawn here.
+"""Regenerate docs/pictures/: `make pictures`, or `python tools/pictures.py NAME ...` for some that are drawn here.
 
 The name "previews" makes the small pictures of segnet_lab/widgets/previews/, which the classroom's front page shows.
 

@@ -1,7 +1,7 @@
-"""Make the committed results again: `python tools/replicate.py SET [--jobs 2]`.
+"""Regenerate the committed results: `python tools/replicate.py SET [--jobs 2]`.
 
 Each set is a row of data below. Trainings run in `runs/<set>/` (interrupt them at any time, the same command
-goes on) and what may be given away is then copied to `results/<set>/`: recipe, environment, log and scores; weights
+resumes) and what may be given away is then copied to `results/<set>/`: recipe, environment, log and scores; weights
 only of sets whose images are our own.
 """
 

@@ -1,1 +1,1 @@
-"""What every room uses: errors, files, settings, devices. Knows nothing of networks."""
+"""What every room uses: errors, files, settings, devices. Imports no other room."""

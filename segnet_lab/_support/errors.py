@@ -8,7 +8,10 @@ from numbers import Integral
 
 
 class SegNetLabError(Exception):
-    """The base of every error that the kit raises on purpose: its message says what is wrong and what to do."""
+    """The base of what the kit raises on purpose: its message says what is wrong and what to do.
+
+    Where a disk or the network is in the way it is an `OSError` of Python's.
+    """
 
 
 class InvalidInput(SegNetLabError, ValueError):

@@ -125,9 +125,9 @@ def train_forest(
     data : SegmentationDataset
         From `segnet_lab.load_dataset`. Void pixels are left out.
     images : int
-        So many images, evenly spaced over `data`; all of them if it has fewer.
+        How many images, evenly spaced over `data`; all of them if it has fewer.
     pixels_per_class : int
-        From each image, so many pixels of each class in it, drawn at random; what is still uneven, since a class is
+        How many pixels of each class to draw at random from each image; what is still uneven, since a class is
         not in every image, is evened out by class weights.
     trees : int
     seed : int

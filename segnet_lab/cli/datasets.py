@@ -26,7 +26,7 @@ def data_list() -> None:
 @click.argument("name")
 @click.option("--root", type=FOLDER, help="Where to put it [SEGNET_LAB_DATA or datasets/].")
 def data_get(name: str, root: str | None) -> None:
-    """Download NAME from the public source on its card; goes on where it stopped."""
+    """Download NAME from the public source on its card; resumes where it stopped."""
     from segnet_lab.data.download import get
 
     click.echo(get(name, root))

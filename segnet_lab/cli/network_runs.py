@@ -33,7 +33,7 @@ Options = tuple[tuple[str, str], ...]  # what -D took
 
 @click.command(cls=WithRecipe)
 @click.argument("model")
-@click.option("--run", "run_dir", type=FOLDER, required=True, help="Run directory; a run that is there goes on.")
+@click.option("--run", "run_dir", type=FOLDER, required=True, help="Run directory; a run that is there is resumed.")
 @data_options("Name of a data set; see `segnet-lab data list`.", "Resize images to this size.", default="roadscenes")
 @click.option(
     "--validation", default="val", show_default=True, help="Split that selects the epoch; none: the last is taken."
@@ -48,7 +48,7 @@ Options = tuple[tuple[str, str], ...]  # what -D took
     show_default=True,
     help="Share of the paper's channels.",
 )
-@click.option("--dropout", type=SHARE, help="At the authors' places; the default is the network's own.")
+@click.option("--dropout", type=SHARE, help="Of units at the authors' places; the default is the network's own.")
 @click.option("--input-transform", help="lrn, lcn, none or imagenet; the default is the network's own.")
 @click.option(
     "--init",
@@ -77,9 +77,9 @@ def train(
     device: str | None,
     **settings: Any,
 ) -> None:
-    """Train MODEL and leave a run directory. Interrupt it at any time: the same command goes on.
+    """Train MODEL and leave a run directory. Interrupt it at any time: the same command resumes it.
 
-    Prints the scores of every epoch, and at last those of the selected weights.
+    Prints the scores of every epoch, and at the end those of the selected weights.
     """
     from segnet_lab.data import load_dataset
     from segnet_lab.models import create_model
@@ -152,7 +152,9 @@ def evaluate(
 
 
 def _percent(scores: Mapping[str, Any]) -> list[str]:
-    return [f"{name:5s}{100 * scores[name]:6.2f}" for name in ("G", "C", "mIoU", "BF")]
+    from segnet_lab.metrics.conventions import SCORES
+
+    return [f"{name:5s}{100 * scores[name]:6.2f}" for name in SCORES]
 
 
 def _fold(data: "SegmentationDataset", fold: str) -> tuple["SegmentationDataset", "SegmentationDataset"]:

@@ -22,7 +22,7 @@ class UserPath(click.Path):
 
 
 class RunPath(UserPath):
-    """A run or a set of runs: its path, or its name among one's own runs or those that came with the kit."""
+    """A run or a set of runs: its path, or its name among your own runs or those that came with the kit."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The path that a name means; what means none stays as it is."""
@@ -111,11 +111,11 @@ def given(root: str | None, size: tuple[int, int] | None, options: Sequence[tupl
 # ------------------------------------------------------------------------------------------------ how to train
 
 RECIPE_HELP = {  # what `train --help` says of each setting of segnet_lab.runs.recipe.Recipe
-    "epochs": "How often every image is seen; with more, a finished run goes on.",
+    "epochs": "How often every image is seen; with more, a finished run is resumed.",
     "learning_rate": "0.1 for the Basic networks; 0.001 for those with a VGG16 encoder.",
     "momentum": "Of sgd and rmsprop.",
     "weight_decay": "L2 penalty on the weights.",
-    "batch_size": "Images a step; 1 takes images of any size.",
+    "batch_size": "Images per step; 1 takes images of any size.",
     "balancing": "Class weights: median_frequency, median_frequency_whole_set, published, natural (none), or your own, "
     "one per class: 1,2.5,4.",
     "seed": "Of the weights' first values, the order of images, dropout and augmentation.",
@@ -125,7 +125,7 @@ RECIPE_HELP = {  # what `train --help` says of each setting of segnet_lab.runs.r
     "optimizer": "sgd, adam, adamw or rmsprop.",
     "schedule": "Of the learning rate: constant, or a scheduler of torch, such as 'StepLR(step_size=30, gamma=0.1)'.",
     "augmentation": "none, or any of flip,scale,colour.",
-    "patience": "Stop after so many evaluations without a higher G; 0 trains all epochs.",
+    "patience": "Stop after this many evaluations without a higher G; 0 trains all epochs.",
 }
 
 

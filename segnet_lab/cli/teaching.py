@@ -68,7 +68,7 @@ def notebooks(name: str | None, parameter: tuple[tuple[str, str], ...], output: 
     multiple=True,
     required=True,
     metavar="KEY A,B,C",
-    help="Values of a parameter; lists apart by semicolons. Repeatable.",
+    help="Values of a parameter; separate lists by semicolons. Repeatable.",
 )
 @click.option("-o", "--folder", type=FOLDER, default="runs/sweep", show_default=True, help="Executed notebooks.")
 @click.option("-j", "--jobs", type=AT_LEAST_ONE, default=1, show_default=True, help="Notebooks at a time.")

@@ -301,7 +301,7 @@ def _numbers(content: dict[str, Yaml], names: list[str], number: int, void_index
     ids = _table(content, "ids", f"7: {names[0]}")
     index = {**{name: i for i, name in enumerate(names)}, VOID: void_index}
     for key, name in ids.items():
-        _need(_is_number(key), "ids: in front of a class stands its number in the label files", key)
+        _need(_is_number(key), "ids: each key is the number of a class in the label files", key)
         _need(isinstance(name, str) and name in index, "ids: " + unknown("class", name, index))
     _need(ids, "`ids` is empty: write a line `7: Road` for each number in the label files, or leave it out")
     _need(ids.get(number, VOID) == VOID, f"void has the index {number}, but `ids` calls it", ids.get(number))

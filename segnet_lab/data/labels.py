@@ -138,7 +138,7 @@ def _unknown_label(
         colours = [c for c in table if isinstance(c, tuple)]
         near = min(colours, key=lambda c: sum((a - b) ** 2 for a, b in zip(c, value, strict=True)))
         return (
-            f"{path}: colour {tuple(value)} {here} is none of the {len(table)} on the card of {card.title}; the "
+            f"{path}: colour {tuple(value)} {here} is not among the {len(table)} on the card of {card.title}; the "
             f"nearest is {near}. If the file was resized, take the original; else add the class to {card.path}"
         )
     numbers = {n: index for n, index in table.items() if isinstance(n, int)}

@@ -43,7 +43,7 @@ class FileDataset(SegmentationDataset):
         The folder that was found.
     files : list of Pair
     note : str
-        What whoever reads scores on this data set must know; empty if nothing.
+        What readers of scores on this data set must know; empty if nothing.
 
     Raises
     ------

@@ -108,7 +108,7 @@ def _unfit(image: ImageFile) -> str:
     if image.format in LOSSY or (tags and str(image.info.get("compression")) in ("jpeg", "tiff_jpeg", "webp")):
         return (
             f"is compressed as {image.format if image.format in LOSSY else 'JPEG'}, which changes pixel values, so it "
-            "cannot hold labels: save them as PNG in the program that made them (converting this file mends nothing)"
+            "cannot hold labels: save them as PNG in the program that made them (converting this file does not help)"
         )
     if image.format not in FORMATS:
         return f"is a {image.format} file; labels are read from {', '.join(FORMATS)}: save it as PNG"

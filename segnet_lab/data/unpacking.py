@@ -97,7 +97,7 @@ def _members_of_tar(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _read_to_the_end(archive: Path) -> None:
-    """There gzip has its checksum, which `tarfile` would not look at."""
+    """The checksum of gzip is at the end, where `tarfile` would not look."""
     with tarfile.open(archive) as pack:
         while cast(IO[bytes], pack.fileobj).read(CHUNK):
             pass

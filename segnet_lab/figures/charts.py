@@ -1,4 +1,4 @@
-"""Charts of numbers: training curves, ours beside the paper's, accuracy against memory, class by class."""
+"""Charts of numbers: curves, ours beside the paper's, accuracy against memory, statements as differences."""
 
 from collections.abc import Hashable, Iterable, Mapping
 from itertools import cycle
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from segnet_lab.figures.style import BLUE, COLOURS, FIGURE_WIDTH, INK, LINE, ORANGE, SOFT, plain_numbers, styled
+from segnet_lab.metrics.conventions import SCORES
 
 MARKERS = "os^Dv<>"
 
@@ -115,8 +116,8 @@ def _name_lines(axes: Axes, table: pd.DataFrame, colours: Mapping[Hashable, str]
 
 
 @styled
-def bars_beside_paper(table: pd.DataFrame, scores: tuple[str, ...] = ("G", "C", "mIoU", "BF")) -> Figure:
-    """Our numbers and the paper's, a row a network, a panel a score.
+def bars_beside_paper(table: pd.DataFrame, scores: tuple[str, ...] = SCORES) -> Figure:
+    """Our numbers and the paper's, one row per network, one panel per score.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ MARKERS = "os^Dv<>"
 
 @styled
 def class_dots(panels: Mapping[str, pd.DataFrame], unit: str = "class accuracy, percent") -> Figure:
-    """A line a class, a dot a method; a panel each for numbers that must not be mixed, such as ours and the paper's.
+    """One line per class, one dot per method, one panel per set of numbers that must not be mixed.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def bars_by_size(panels: Mapping[str, pd.DataFrame], unit: str = "class accuracy
 
 @styled
 def dots_by_class(table: pd.DataFrame, title: str, log: bool = False) -> Figure:
-    """A line a class, a dot a column: weights, frequencies, accuracies side by side.
+    """One line per class, one dot per column: weights, frequencies, accuracies side by side.
 
     Parameters
     ----------

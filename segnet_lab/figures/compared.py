@@ -12,6 +12,7 @@ from segnet_lab.data.base import Labelled
 from segnet_lab.figures.scene import Picture, Scene, classes, palette, photo
 from segnet_lab.figures.style import BLUE, LINE, ORANGE, PAPER, SOFT
 from segnet_lab.metrics import SegmentationScores, boundary_f1, boundary_matches
+from segnet_lab.metrics.conventions import TOLERANCE
 
 RAGGED = 3  # pixels that a made-up prediction shakes
 WHO = ("both are wrong", "only A is right", "only B is right", "both are right", "void")
@@ -105,7 +106,7 @@ def boundaries(
     target: Tensor | ArrayLike,
     cls: int,
     data: Labelled,
-    tolerance: float = 0.0075,
+    tolerance: float = TOLERANCE,
     matching: str = "one_to_one",
 ) -> Scene:
     """The boundary of one class in a prediction and in the truth, matched within a tolerance; scores beside it.

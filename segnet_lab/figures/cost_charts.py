@@ -19,7 +19,7 @@ def ratios(ours: pd.DataFrame, paper: pd.DataFrame, base: str, titles: Mapping[s
     Parameters
     ----------
     ours, paper : DataFrame
-        A row a network, the same columns; nan where nothing was measured or printed.
+        One row per network, the same columns; nan where nothing was measured or printed.
     base : str
         The row that is 1.
     titles : dict, column -> title of its panel, optional
@@ -69,7 +69,7 @@ def remembered(table: pd.DataFrame, title: str = "") -> Figure:
     Parameters
     ----------
     table : DataFrame
-        A row a network, a column a way of keeping it, in MB; 0 is written out.
+        One row per network, one column per way of keeping it, in MB; 0 is written out.
     title : str
 
     Returns

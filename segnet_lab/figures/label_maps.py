@@ -78,7 +78,7 @@ def overlay(
     label = np.asarray(label)
     image = 255 * np.moveaxis(np.asarray(image, float), 0, -1)
     if image.shape[:2] != label.shape:
-        raise InvalidInput(f"an image of {image.shape[:2]} and labels of {label.shape} do not lie over one another")
+        raise InvalidInput(f"an image of {image.shape[:2]} and labels of {label.shape} do not match")
     share = np.full(label.shape, opacity) if ignore_index is None else opacity * (label != ignore_index)
     colours = colourise(label, palette, ignore_index)
     return (image + share[..., None] * (colours - image)).round().clip(0, 255).astype(np.uint8)

@@ -110,7 +110,7 @@ def network(
     image : array or Tensor, (3, H, W) float 0..1, optional
         Shown before the first layer.
     prediction : array, (H, W, 3) uint8, optional
-        Shown behind the last one, see `labels.colourise`.
+        Shown behind the last one, see `label_maps.colourise`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Figs. 4 and 5: image, truth and what each network sees, a row an image, a column a network."""
+"""Figs. 4 and 5: image, truth and what each network sees, one row per image, one column per network."""
 
 import textwrap
 from collections.abc import Mapping

@@ -36,7 +36,7 @@ def logits_by_rows(network: EncoderDecoder, image: Tensor) -> Iterator[Tensor]:
     Parameters
     ----------
     network : EncoderDecoder
-        With its batch normalisation folded, as `optimization.optimize` does it.
+        With its batch normalisation folded, as `inference.fast.optimize` does it.
     image : Tensor, (1, 3, H, W)
     """
     kept: dict[str, Kept] = {}
@@ -75,7 +75,7 @@ class Layer:
     halo : int
         Rows above and below that a row depends on.
     step : int
-        Wait for so many rows, and work on so many at a time; the last ones may be fewer. 0: take them as they come.
+        How many rows to wait for and to work on at a time; the last ones may be fewer. 0: take them as they come.
     """
 
     def __init__(self, work: Callable[[Tensor, int], Tensor], halo: int = 0, step: int = 0) -> None:

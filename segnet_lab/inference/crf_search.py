@@ -14,8 +14,7 @@ from torch import Tensor
 from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab._support.progress import bar
 from segnet_lab.inference.dense_crf import DenseCRF, _check_image, _check_probabilities, _kernels, _mean_field
-
-SCORES = ("G", "C", "mIoU", "BF")
+from segnet_lab.metrics.conventions import SCORES
 
 # The first round of DeepLab's own search (Chen et al., ICLR 2015); the step of the weight is ours
 DEEPLAB_GRID = {

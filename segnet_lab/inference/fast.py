@@ -3,7 +3,7 @@
 What it does, and what each step buys:
 
 - batch normalisation is folded into the convolution before it: one pass over the map less;
-- 7x7 convolutions that stay float32 become products of frequencies (`segnet_lab.inference.fft_conv`): half the time;
+- 7x7 convolutions that stay float32 are computed by FFT (`segnet_lab.inference.fft_conv`): half the time;
 - channels lie beside each other in memory (channels_last), as convolution kernels want them;
 - weights and maps are bfloat16 where the hardware multiplies it: half the bytes, and the faster units. Not all of them:
   rounding in the encoder moves pooling corners, so its first stages stay float32 as long as that is cheap;
@@ -112,7 +112,7 @@ def _in_fast_form(layer: nn.Module, computes_in: torch.dtype, low_memory: bool) 
     copied = _Folded(layer) if isinstance(layer, ConvBN) else copy.deepcopy(layer)
     copied.to(computes_in)
     if isinstance(copied, _Folded) and not low_memory and fft_conv.pays(copied.conv):
-        copied = _ByFrequency(copied)
+        copied = _ByFFT(copied)
     copied.register_forward_pre_hook(partial(_cast_input, computes_in))
     return copied
 
@@ -236,12 +236,12 @@ class _Folded(ConvBN):
         return x.relu_() if self.relu else x
 
 
-class _ByFrequency(nn.Module):
+class _ByFFT(nn.Module):
     """A folded convolution computed by Fourier transforms."""
 
     def __init__(self, folded: _Folded) -> None:
         super().__init__()
-        self.conv = fft_conv.FrequencyConv(folded.conv)
+        self.conv = fft_conv.FFTConv(folded.conv)
         self.relu = folded.relu
 
     def forward(self, x: Tensor) -> Tensor:

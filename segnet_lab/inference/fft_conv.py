@@ -1,4 +1,4 @@
-"""Convolution with 7x7 filters as products of frequencies: half the time of the direct way, and more exact.
+"""Convolution with 7x7 filters by FFT (overlap-save): half the time of the direct way, and more exact.
 
 A Fourier transform turns a convolution into a product. The map is cut into overlapping tiles of 16x16 (overlap-save);
 of each frequency of a tile, a small matrix takes the input channels to the output channels; transformed back, the 10x10
@@ -29,7 +29,7 @@ def pays(conv: nn.Conv2d) -> bool:
     return plain and here and conv.kernel_size == (7, 7) and min(weight.shape[:2]) >= LEAST_CHANNELS
 
 
-class FrequencyConv(nn.Module):
+class FFTConv(nn.Module):
     """What a 7x7 convolution computes: (B, C, H, W) -> (B, O, H, W), any H, W >= 1; without gradients.
 
     A nan or an infinity reaches every result of its tile, not only those whose filter covers it.
@@ -48,7 +48,7 @@ class FrequencyConv(nn.Module):
     --------
     >>> conv = nn.Conv2d(3, 5, 7, padding=3, dtype=torch.float64).requires_grad_(False)
     >>> x = torch.rand(1, 3, 20, 31, dtype=torch.float64)
-    >>> torch.allclose(FrequencyConv(conv)(x), conv(x))
+    >>> torch.allclose(FFTConv(conv)(x), conv(x))
     True
     """
 

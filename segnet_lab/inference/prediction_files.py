@@ -165,7 +165,7 @@ def _files(path: str, out: Path) -> Iterator[tuple[Path, Path | None]]:
 
 
 def _below(folder: Path, out: Path) -> list[Path]:
-    """Pictures in a folder and its subfolders, but the one that takes what is made of them."""
+    """Pictures in a folder and its subfolders, without the output folder."""
     files = list(walk(folder))
     if folder.resolve() in out.resolve().parents:
         files = [file for file in files if out.resolve() not in file.resolve().parents]

@@ -142,7 +142,7 @@ def first_images(data: SegmentationDataset, count: int) -> SegmentationDataset:
 
 
 def picture_for(model: nn.Module, file: str) -> Tensor:
-    """A picture of one's own at the size at which the network looks at it, (3, H, W) float32 in 0..1."""
+    """A picture of your own at the size at which the network looks at it, (3, H, W) float32 in 0..1."""
     pixels = read_rgb(Path(file).expanduser())
     return read_image(resize_image(pixels, input_size(model, pixels.shape[:2])))
 

@@ -214,8 +214,8 @@ def warning(host: str) -> str:
     free = psutil.virtual_memory().available / 1e6
     return f"""You are about to open this computer to its network ({host}).
 - Everybody who can reach it and has the address with its token can open the lessons: tell it to your class only.
-- Each visitor gets a Python kernel that runs as you. Code cells are hidden, not locked: who has the token can run any
-  code with your rights and read your files. Use an account or a container made for the purpose.
+- Each visitor gets a Python kernel that runs as you. Code cells are hidden, not locked: whoever has the token can run
+  any code with your rights and read your files. Use an account or a container made for the purpose.
 - There is no encryption (TLS): on an open wireless network others can read the token.
 - A visitor takes about {VISITOR_MB} MB of memory: what is free here is enough for about {int(free / VISITOR_MB)}.
 - Browsers give the camera only to pages of their own computer or behind https: visitors choose a picture from disk."""

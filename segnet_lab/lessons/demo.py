@@ -54,7 +54,7 @@ def run_demo(epochs: int = EPOCHS, open_lab: bool = False, open_page: bool = Tru
     Raises
     ------
     NotebookFailed
-        A notebook failed. What was finished before is kept, and the same call goes on from there.
+        A notebook failed. What was finished before is kept, and the same call resumes from there.
     """
     name = "demo" if epochs == EPOCHS else f"demo-{epochs}"
     trainings, lessons = plan(name, epochs)

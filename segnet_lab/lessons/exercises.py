@@ -3,7 +3,7 @@
     answer = ...                       # the student replaces the dots
     check("bytes", answer, 691_200, mistakes={5_529_600: "That is bits. Eight of them make a byte."})
 
-An exercise that nobody has answered yet prints so and goes on: a notebook with open questions still runs.
+An exercise that nobody has answered yet prints so and continues: a notebook with open questions still runs.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ def check(
     expected : same
         nan is answered by nan only, True and False by a truth value only.
     mistakes : dict, optional
-        A wrong answer that one meets often -> what to think about. They are asked before the tolerance is.
+        A common wrong answer -> what to think about. These are compared before the tolerance is applied.
     hint : str
         For every other wrong answer.
     because : str

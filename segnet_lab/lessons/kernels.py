@@ -25,7 +25,7 @@ class HeadlessKernel(AsyncKernelManager):
         await super().start_kernel(**options, env=environment({HEADLESS.name: "1"}))
 
     def client(self, **options: Any) -> AsyncKernelClient:  # type: ignore[override]  # likewise
-        """A client that has no limit to what waits to be read: of thousands of printed lines none is dropped."""
+        """A client whose queue of unread output has no limit: of thousands of printed lines none is dropped."""
         client = super().client(**options)
         client.context.rcvhwm = 0
         return client

@@ -134,7 +134,7 @@ def run_notebook(
     ours = runs_dir() / "notebooks" / path.name
     executed = Path(output).expanduser() if output else ours
     if executed.exists() and (executed.samefile(path) or (executed != ours and made_from(executed) is None)):
-        raise InvalidInput(f"{executed} is a notebook of its own, no executed copy: give another output")
+        raise InvalidInput(f"{executed} is not an executed copy and would be overwritten: give another output")
     executed.parent.mkdir(parents=True, exist_ok=True)
     from segnet_lab.lessons.kernels import execute  # here, because papermill takes a second to import
 
@@ -144,7 +144,7 @@ def run_notebook(
         raise NotebookFailed(f"{path.name} failed: {error}\nWhat it did until then is in {executed}") from error
     left_out = unexecuted_cells(executed)
     if left_out:
-        raise NotebookFailed(f"{path.name}: cells {left_out} were not run to their end; see {executed}")
+        raise NotebookFailed(f"{path.name}: cells {left_out} did not finish; see {executed}")
     return executed
 
 
@@ -181,7 +181,7 @@ def _choices(name: str) -> Sequence[str]:
 
             return PRECISIONS
         case "score":
-            from segnet_lab.results.tables import SCORES
+            from segnet_lab.metrics.conventions import SCORES
 
             return SCORES
     return ()

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from segnet_lab._support.errors import InvalidInput
+from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab.metrics._bits import count_matches, dilate
 from segnet_lab.metrics.checked import as_array, read_pair
-from segnet_lab.metrics.conventions import BOUNDARIES, PRESENT, Convention, draw_boundaries, find_convention
+from segnet_lab.metrics.conventions import BOUNDARIES, PRESENT, TOLERANCE, Convention, draw_boundaries, find_convention
 from segnet_lab.metrics.matching import disk, pair, tolerance_pixels
 
 
@@ -31,7 +31,7 @@ def boundary_f1(
     pred: Tensor | ArrayLike,
     target: Tensor | ArrayLike,
     num_classes: int,
-    tolerance: float = 0.0075,
+    tolerance: float = TOLERANCE,
     *,
     ignore_index: int | None = None,
     convention: str | Convention = "paper",
@@ -104,7 +104,7 @@ def boundary_scores(
     pred: Tensor | ArrayLike,
     target: Tensor | ArrayLike,
     num_classes: int,
-    tolerance: float = 0.0075,
+    tolerance: float = TOLERANCE,
     *,
     ignore_index: int | None = None,
     convention: str | Convention = "paper",
@@ -133,7 +133,7 @@ def boundary_scores(
     """
     rules = find_convention(convention)
     pred, target = read_pair(pred, target, num_classes, ignore_index)
-    half_widths = disk(tolerance, pred.shape[1], pred.shape[2], rules.strict)
+    half_widths = disk(tolerance, pred.shape[1], pred.shape[2], rules.strict)  # of the tolerance, row by row
     counts = np.zeros((4, len(pred), num_classes), np.int64)
     for image in range(len(pred)):
         counts[:, image] = count_matches(pred[image], target[image], num_classes, rules, half_widths)
@@ -153,7 +153,7 @@ def _mean(scores: np.ndarray, axis: int) -> np.ndarray:
 
 
 # --------------------------------------------------------------------------------------------------
-# Seen by eye
+# To look at
 
 
 def boundary_map(
@@ -196,7 +196,9 @@ def boundary_map(
            [0, 0, 0, 0]])
     """
     labels = _one_map(labels, "labels")
-    boundary = BOUNDARIES[find_convention("paper", boundary=kind).boundary]
+    if kind not in BOUNDARIES:
+        raise InvalidInput(unknown("kind of boundary", kind, BOUNDARIES))
+    boundary = BOUNDARIES[kind]
     void = _is_void(labels, ignore_index)
     classes = np.unique(labels[~void]) if cls is None else [cls]
     each = [boundary((labels == c) & ~void, (labels == c) | void) for c in classes]
@@ -273,7 +275,7 @@ def boundary_matches(
     pred: Tensor | ArrayLike,
     target: Tensor | ArrayLike,
     cls: int,
-    tolerance: float = 0.0075,
+    tolerance: float = TOLERANCE,
     *,
     ignore_index: int | None = None,
     convention: str | Convention = "paper",

@@ -15,6 +15,9 @@ import numpy as np
 
 from segnet_lab._support.errors import InvalidInput, unknown
 
+SCORES = ("G", "C", "mIoU", "BF")  # Section 3.3, in the order of Table 1
+TOLERANCE = 0.0075  # of BF, as a fraction of the image diagonal (Section 3.3)
+
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 # --------------------------------------------------------------------------------------------------

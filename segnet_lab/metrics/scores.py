@@ -12,7 +12,7 @@ from segnet_lab._support.errors import InvalidInput
 from segnet_lab.metrics.boundary import boundary_scores
 from segnet_lab.metrics.checked import as_array
 from segnet_lab.metrics.confusion import confusion_matrix, scores_from_confusion
-from segnet_lab.metrics.conventions import Convention, find_convention
+from segnet_lab.metrics.conventions import TOLERANCE, Convention, find_convention
 
 UNIT = 2**40  # BF of 1
 
@@ -67,7 +67,7 @@ class SegmentationScores(Metric):
         ignore_index: int | None = None,
         boundary: bool = True,
         convention: str | Convention = "paper",
-        tolerance: float = 0.0075,
+        tolerance: float = TOLERANCE,
         absent: str = "nan",
         **kwargs: Any,
     ):

@@ -7,7 +7,7 @@ from torch import nn
 from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab.models.decoders import Decoder, Ports
 from segnet_lab.models.inputs import INPUT_TRANSFORMS
-from segnet_lab.models.layers import ConvBN, score
+from segnet_lab.models.layers import ConvBN, score_layer
 from segnet_lab.models.network import Config, EncoderDecoder, EncoderStage
 from segnet_lab.models.variants import NETWORKS, Network
 
@@ -60,7 +60,7 @@ def build(config: Config, row: Network | None = None) -> EncoderDecoder:
             neck.append(nn.Dropout(config.dropout))
         channels = outputs
     if row.score_first:
-        neck.append(score(channels, config.num_classes, small=row.small_scores))
+        neck.append(score_layer(channels, config.num_classes, small=row.small_scores))
         channels = config.num_classes
 
     decoders, deeper = {}, len(stages) + 1
@@ -88,7 +88,7 @@ def build(config: Config, row: Network | None = None) -> EncoderDecoder:
 
     classifier: nn.Module = nn.Identity()
     if not row.score_first:
-        classifier = score(channels, config.num_classes, row.classifier_kernel, row.small_scores)
+        classifier = score_layer(channels, config.num_classes, row.classifier_kernel, row.small_scores)
     dropout_at = tuple(place for place in row.dropout_at if not place.startswith("fc"))
     normalise = INPUT_TRANSFORMS[config.input_transform]()
     return EncoderDecoder(config, normalise, stages, neck, decoders, classifier, dropout_at)

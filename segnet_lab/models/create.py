@@ -45,8 +45,8 @@ def register_model(name: str, row: Network, *, overwrite: bool = False) -> None:
     Raises
     ------
     ValueError
-        The name is taken or is none; the row is none, does not give logits of the image's size, or has a decoder
-        that sees other rows than it says.
+        The name is taken or not a valid name; the row is no Network, does not give logits of the image's size, or has
+        a decoder that sees rows other than those it declares.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def create_model(
     Raises
     ------
     ValueError
-        Unknown name, input transform or weights, a number out of range or something that is none, or one that
+        Unknown name, input transform or weights, a value that is no number or out of range, or one that
         contradicts the weights.
     FileNotFoundError
         The run has no weights.

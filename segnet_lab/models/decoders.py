@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from segnet_lab._support.errors import InvalidInput
 from segnet_lab.models.declarations import check_declarations
-from segnet_lab.models.layers import ConvBN, Deconvolution, score
+from segnet_lab.models.layers import ConvBN, Deconvolution, score_layer
 from segnet_lab.pooling import max_unpool_2x2, packed_bytes
 
 Remembers = tuple[Literal["codes", "entering", "features"], ...]
@@ -72,7 +72,7 @@ class Ports:
     kernel: int  # of the convolutions
     relu: bool
     bias: bool
-    small_scores: bool  # see layers.score
+    small_scores: bool  # see layers.score_layer
 
     def convs(self, inputs: int, groups: int = 1) -> nn.Sequential:
         """The decoder's trainable filter bank, which makes a sparse or blocky map dense."""
@@ -84,7 +84,7 @@ class Ports:
 
 
 class Decoder(nn.Module, ABC):
-    """One way of decoding: upsample, filter, combine. A subclass says the five things that the module's page lists.
+    """One way of decoding: upsample, filter, combine. A subclass declares what the module's docstring lists.
 
     A class with an `upsample` of its own says all five itself; one that only changes filters or `combine` inherits
     the rest.
@@ -148,7 +148,10 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def rows_below(self, low: int, high: int) -> tuple[int, int]:
-        """First and last row from below that rows low..high of the upsampled map depend on, the frame ignored."""
+        """First and last row from below that rows low..high of the upsampled map depend on, the frame ignored.
+
+        The first is above the last where they depend on none.
+        """
 
     def reduced(self, kept: Tensor) -> Tensor:
         """What is remembered of the map: all of it, unless a decoder compresses it first."""
@@ -267,7 +270,7 @@ class Bilinear(Decoder):
 
 
 class Deconvolve(Decoder):
-    """FCN: upsample by (learnt) deconvolution; add the map that entered the stage, reduced to as many channels.
+    """FCN: upsample by (learnt) deconvolution; add the map that entered the stage, reduced to K channels first.
 
     Parameters
     ----------
@@ -295,10 +298,10 @@ class Deconvolve(Decoder):
         if not (add and ports.entering):
             self.remembers = ()
         elif reduce:
-            self.reduce = score(ports.entering, ports.classes, small=ports.small_scores)
+            self.reduce = score_layer(ports.entering, ports.classes, small=ports.small_scores)
 
     def reduced(self, kept: Tensor) -> Tensor:
-        """The entering map in as many channels as there are classes."""
+        """The entering map in K channels; as it is with `reduce=False`."""
         return self.reduce(kept)
 
     def upsample(self, x: Tensor, memory: Memory) -> Tensor:
@@ -306,7 +309,7 @@ class Deconvolve(Decoder):
         return self.deconv(x, memory.size)
 
     def rows_below(self, low: int, high: int) -> tuple[int, int]:
-        """Row i spreads over i * factor - padding + 0..kernel - 1."""
+        """Row i from below reaches upsampled rows i * factor - padding to i * factor - padding + kernel - 1."""
         kernel, padding = self.deconv.weight.shape[-1], self.deconv.padding
         return -((kernel - 1 - padding - low) // self.factor), (high + padding) // self.factor
 

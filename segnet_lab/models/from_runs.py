@@ -30,7 +30,7 @@ COLUMNS = ("weights", "data", "classes", "size", "width", "G", "mIoU", "BF", "sc
 
 # ------------------------------------------------------------------------------------------------ by name
 def list_weights() -> "pd.DataFrame":
-    """Trained weights that are at hand, one's own first: what `create_model(model, weights=...)` takes.
+    """Trained weights that are at hand, your own first: what `create_model(model, weights=...)` takes.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def find_weights(source: str | os.PathLike[str], network: str) -> RunDirectory:
     Parameters
     ----------
     source : str or path
-        A path, a name among one's own runs, or one among the kit's, in this order; see `places`.
+        A path, a name among your own runs, or one among the kit's, in this order; see `places`.
     network : str
         Of which a set has to hold one run; a run named by itself may have any.
 

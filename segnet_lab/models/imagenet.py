@@ -80,7 +80,7 @@ def load_imagenet(model: EncoderDecoder, source: str | os.PathLike[str] = "vgg16
     Notes
     -----
     "vgg16" has no batch normalisation: its convolutions then feed norms as drawn, which pass them on nearly unchanged
-    until statistics are gathered (`evaluation.refresh_batch_norm`; training does so before it evaluates).
+    until statistics are gathered (`training.batch_norm.refresh_batch_norm`; training does so before it evaluates).
 
     Examples
     --------
@@ -157,7 +157,7 @@ def _check(model: EncoderDecoder) -> None:
     if config.input_transform != "imagenet":
         raise InvalidInput(
             f"{config.name} has input_transform={config.input_transform!r}, but these weights expect ImageNet's mean "
-            f"colour subtracted and its deviation divided out: create_model({config.name!r}, "
+            f"colour subtracted and a division by its standard deviation: create_model({config.name!r}, "
             'input_transform="imagenet")'
         )
 

@@ -1,4 +1,4 @@
-"""The two building blocks: a convolution with batch normalisation, and a deconvolution that starts as bilinear."""
+"""The building blocks: convolution with batch normalisation, deconvolution that starts as bilinear, classifier."""
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ class ConvBN(nn.Module):
     dilation, groups : int
         As in `nn.Conv2d`. With `groups=inputs` every filter sees one channel alone (single-channel decoder).
     norm : bool
-        False for a classifier: convolution only.
+        False leaves the normalisation out, as in a classifier.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ def conv_layers(layers: nn.Module) -> list[ConvBN]:
     return [layer for layer in layers.children() if isinstance(layer, ConvBN)]
 
 
-def score(inputs: int, classes: int, kernel: int = 1, small: bool = False) -> ConvBN:
+def score_layer(inputs: int, classes: int, kernel: int = 1, small: bool = False) -> ConvBN:
     """A classifier: features to K class scores, with a bias, without normalisation.
 
     `small` draws its weights with standard deviation 0.01 instead of He's. A deconvolution decoder adds up scores
@@ -78,6 +78,7 @@ class Deconvolution(nn.Module):
     Parameters
     ----------
     channels : int
+        Of the map that comes in and of the one that goes out.
     factor : int
         How many times larger the map becomes.
     kernel : int

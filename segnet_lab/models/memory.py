@@ -43,7 +43,7 @@ class Remembered:
 
 
 def count_memory(memory: Mapping[str, Memory], channels: Sequence[int]) -> Iterator[Remembered]:
-    """What the decoders of some stages asked to remember, for stages whose last convolutions have so many channels."""
+    """What the decoders of some stages asked to remember, given the channels of each stage's last convolution."""
     for number, kept in sorted(memory.items()):
         if kept.codes is not None:
             yield Remembered(int(number), "codes", channels[int(number) - 1], *pooled_size(kept.size))

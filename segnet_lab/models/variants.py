@@ -48,7 +48,7 @@ class Network:
     decoder_widths: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # stage -> channels; deepest first
     neck: tuple[Filter, ...] = ()
     score_first: bool = False  # reduce to K channels before decoding; then there is no classifier behind
-    small_scores: bool = False  # start class scores near zero, see layers.score
+    small_scores: bool = False  # start class scores near zero, see layers.score_layer
     classifier_kernel: int = 1
     kernel: int = 3  # of encoder and decoder convolutions
     decoder_relu: bool = True

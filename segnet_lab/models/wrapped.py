@@ -60,9 +60,7 @@ def unwrap_to_train(model: nn.Module) -> nn.Module:
     *wrappers, network = _opened(model)
     for wrapper in wrappers:
         if isinstance(wrapper, DATA_PARALLEL):
-            raise InvalidInput(
-                f"{type(wrapper).__name__} keeps a network to itself: give the network in it, model.module"
-            )
+            raise InvalidInput(f"{type(wrapper).__name__} hides the network inside it: give that network, model.module")
     return network
 
 
@@ -78,7 +76,7 @@ def _no_network(given: object) -> str:
             way = f"load_run({name!r}).model"
         return f"{name!r} is a name: give the network, {way}"
     inside = ": give its model" if isinstance(getattr(given, "model", None), nn.Module) else ""
-    return f"what is needed is a network from create_model or load_run, not {type(given).__name__}{inside}"
+    return f"expected a network from create_model or load_run, got {type(given).__name__}{inside}"
 
 
 def _opened(model: nn.Module) -> Iterator[nn.Module]:

@@ -62,7 +62,7 @@ def alive(model: EncoderDecoder, height: int, width: int) -> pd.DataFrame:
 
 
 def _convolves(module: nn.Module) -> bool:
-    """A convolution or a deconvolution, of torch's or one's own: its weights are filters."""
+    """A convolution or a deconvolution, of torch's or your own: its weights are filters."""
     weight = dict(module.named_parameters(recurse=False)).get("weight")
     return weight is not None and weight.dim() == 4
 

@@ -11,14 +11,14 @@ from torch.utils._pytree import tree_leaves
 Made = TypeVar("Made")
 
 
-class LeftBehind(NamedTuple, Generic[Made]):
-    """What `left_behind` gives."""
+class StillAllocated(NamedTuple, Generic[Made]):
+    """What `still_allocated` gives."""
 
     made: Made  # whatever the computation returned
     bytes: int  # allocated during the computation and not freed by its end
 
 
-def left_behind(make: Callable[[], Made]) -> LeftBehind[Made]:
+def still_allocated(make: Callable[[], Made]) -> StillAllocated[Made]:
     """Run a computation and count the bytes that torch allocated for it and that are still in use at its end.
 
     Parameters
@@ -28,7 +28,7 @@ def left_behind(make: Callable[[], Made]) -> LeftBehind[Made]:
 
     Returns
     -------
-    LeftBehind
+    StillAllocated
         Views of earlier tensors, and freeing them, are not counted.
 
     Notes
@@ -39,12 +39,12 @@ def left_behind(make: Callable[[], Made]) -> LeftBehind[Made]:
 
     Examples
     --------
-    >>> left_behind(lambda: (torch.rand(1000, 1000) > 0.5).sum(0)).bytes  # a thousand int64; the rest is gone
+    >>> still_allocated(lambda: (torch.rand(1000, 1000) > 0.5).sum(0)).bytes  # a thousand int64; the rest is gone
     8000
     """
     with _Storages() as storages:
         made = make()
-    return LeftBehind(made, storages.bytes_in_use())
+    return StillAllocated(made, storages.bytes_in_use())
 
 
 class _Storages(TorchDispatchMode):

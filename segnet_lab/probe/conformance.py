@@ -58,7 +58,7 @@ class Conformance:
     deviations : tuple of Deviation
         Empty where the network is the paper's.
     notes : tuple of str
-        What is worth knowing and no deviation: its width, its input transform, statistics that were never gathered.
+        Worth knowing, but not deviations: its width, its input transform, statistics that were never gathered.
     parameters, of_reference, of_paper : int
         Parameters of the network; of the reference at its width; of the reference at the paper's width. All for the
         network's number of classes.

@@ -122,8 +122,9 @@ def measured_receptive_field(
     Notes
     -----
     Pooling codes have no gradient, though they depend on the image as well: a value that decoder 4 puts into a corner
-    came from that corner, and that it did not come from the others does not show. So the output of SegNet-Basic sees
-    202 pixels, of which gradients show 186 or 194. In a narrow or trained network ReLU may let even less through.
+    came from that corner, but the gradient cannot show that the other three corners lost the comparison. So the output
+    of SegNet-Basic sees 202 pixels, of which gradients show 186 or 194. In a narrow or trained network ReLU may let
+    even less through.
 
     Examples
     --------

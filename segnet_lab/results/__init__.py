@@ -1,9 +1,9 @@
 """Results: tables of runs beside the paper's, and the images that belong to a run."""
 
+from segnet_lab.metrics.conventions import SCORES
 from segnet_lab.results.run_data import OtherImages, beside_training, data_of, images_of
 from segnet_lab.results.tables import (
     CLASS_SCORES,
-    SCORES,
     beside_paper,
     check_role,
     class_table,

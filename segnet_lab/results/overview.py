@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from segnet_lab.results.tables import SCORES, check_role
+from segnet_lab.metrics.conventions import SCORES
+from segnet_lab.results.tables import check_role
 from segnet_lab.runs.directory import RunDirectory
 from segnet_lab.runs.places import every_run, find, find_runs, is_run, name_of
 from segnet_lab.runs.provenance import called

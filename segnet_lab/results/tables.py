@@ -9,12 +9,12 @@ import pandas as pd
 
 from segnet_lab._support.errors import InvalidInput, unknown
 from segnet_lab.data.cards import SPLITS
+from segnet_lab.metrics.conventions import SCORES
 from segnet_lab.models import list_models
 from segnet_lab.runs.directory import RunDirectory, runs_of
 from segnet_lab.runs.provenance import called
 from segnet_lab.runs.records import Scores
 
-SCORES = ("G", "C", "mIoU", "BF")
 CLASS_SCORES = ("accuracy", "IoU", "BF")
 
 

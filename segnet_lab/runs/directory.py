@@ -28,6 +28,7 @@ import segnet_lab
 from segnet_lab._support.errors import InvalidInput, NotFound
 from segnet_lab._support.files import write_json, write_text
 from segnet_lab.data.cards import load_card
+from segnet_lab.metrics.conventions import TOLERANCE
 from segnet_lab.runs import checkpoints
 from segnet_lab.runs.checkpoints import DamagedCheckpoint
 from segnet_lab.runs.compare import first_difference
@@ -73,7 +74,7 @@ class RunDirectory:
         if not self.about_file.exists():
             held = "weights" if self.has_weights() else "scores"
             raise InvalidInput(
-                f"{self.path} holds {held} but no run.json, so nobody knows which run's: give another run_dir, "
+                f"{self.path} holds {held} but no run.json to say which run they belong to: give another run_dir, "
                 "or delete that directory"
             )
         was = self.about()
@@ -103,7 +104,7 @@ class RunDirectory:
             )
 
     def set_epochs(self, epochs: int) -> None:
-        """Note that the run is to have so many epochs; the scores of a run of another number go.
+        """Note that the run is to have this many epochs; scores of a run with another number are deleted.
 
         Called when the first of its further epochs is about to be saved: until then the run is what it was.
         """
@@ -125,7 +126,7 @@ class RunDirectory:
         parts = [about.get(part) if isinstance(about, dict) else None for part in ("model", "data", "recipe")]
         if not all(isinstance(part, dict) for part in parts):
             raise InvalidInput(
-                f"{self.about_file} is of other making: it does not say model, data and recipe of a run. "
+                f"{self.about_file} was not written by this kit: it lacks the model, data or recipe of a run. "
                 "Give another run_dir, or remove that file"
             )
         return about
@@ -147,7 +148,7 @@ class RunDirectory:
         return self.scores_file.exists()
 
     def finished_after(self, epochs: int) -> bool:
-        """Whether the run is finished, with so many epochs."""
+        """Whether the run is finished, with this many epochs."""
         return self.finished() and self.about()["recipe"]["epochs"] == epochs
 
     def scores(self) -> Scores:
@@ -189,7 +190,7 @@ class RunDirectory:
             "size": about["options"].get("size"),
             "part": None,
             "convention": "paper",
-            "tolerance": 0.0075,
+            "tolerance": TOLERANCE,
             "fingerprint": None,
         }
 

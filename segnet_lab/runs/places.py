@@ -1,6 +1,6 @@
 """Runs and sets of runs by name: where they are looked for, and in what order.
 
-A name is first a path, as a shell takes it; then a name in `runs/` here, among one's trainings (`folders.runs_dir`),
+A name is first a path, as a shell takes it; then a name in `runs/` here, among the saved runs (`folders.runs_dir`),
 and in the `results/` that came with the kit. Everything that takes a run or a set of runs finds it here.
 """
 
@@ -126,7 +126,7 @@ def looked(name: str | os.PathLike[str]) -> str:
 
 
 def every_run() -> list[Path]:
-    """All run directories at hand, one's own first, none twice: in all places, by themselves or in a set."""
+    """All run directories at hand, your own first, none twice: in all places, by themselves or in a set."""
     here, *others, kit = places()
     found: dict[str, Path] = {}
     for place in (*others, here, kit):
@@ -173,7 +173,7 @@ def runs_near(path: Path) -> list[str]:
 
 
 def find_runs(name: str | os.PathLike[str]) -> Path:
-    """The folder of a set of runs: a path, else one of one's own in `runs/`, else one of the kit's; see `places`.
+    """The folder of a set of runs: a path, else one of your own in `runs/`, else one of the kit's; see `places`.
 
     Raises
     ------

@@ -7,7 +7,7 @@ import torch
 
 from segnet_lab._support.errors import InvalidInput
 from segnet_lab.data.base import DataSet
-from segnet_lab.metrics.conventions import CONVENTIONS, Convention
+from segnet_lab.metrics.conventions import CONVENTIONS, TOLERANCE, Convention
 from segnet_lab.runs.recipe import Recipe
 from segnet_lab.runs.records import ModelRecord, RunRecord, ScoredOn, SetRecord
 
@@ -56,7 +56,7 @@ class TrainedOn:
         """From the `data` part of a run.json."""
         if lacking := [key for key in NEEDED if key not in about]:
             raise InvalidInput(
-                f"run.json does not say {', '.join(lacking)} of the data: it is damaged or of other making"
+                f"run.json does not say {', '.join(lacking)} of the data: it is damaged or was not written by this kit"
             )
         return cls(
             name=about["name"],
@@ -134,7 +134,7 @@ def describe_data(data: DataSet) -> SetRecord:
     }
 
 
-def scored_on(data: DataSet, convention: str | Convention = "paper", tolerance: float = 0.0075) -> ScoredOn:
+def scored_on(data: DataSet, convention: str | Convention = "paper", tolerance: float = TOLERANCE) -> ScoredOn:
     """What a score belongs to, as plain values; `in_words` says it in a line.
 
     Parameters

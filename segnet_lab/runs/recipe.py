@@ -60,7 +60,7 @@ class Recipe:
     optimizer: str = "sgd"  # the paper's; or "adam", "adamw", "rmsprop" of torch, with their own defaults
     schedule: str = "constant"  # the paper's; or a scheduler of torch, as in "StepLR(step_size=30, gamma=0.1)"
     augmentation: str = "none"  # the paper's; or any of "flip,scale,colour"
-    patience: int = 0  # stop after so many evaluations without a higher G; 0: train all epochs
+    patience: int = 0  # stop after this many evaluations without a higher G; 0: train all epochs
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -68,7 +68,7 @@ class ScoredOn(TypedDict):
 
 
 def is_guest(model: ModelRecord) -> bool:
-    """Whether a run is of a network that is not of this kit, and cannot be made again from its record.
+    """Whether a run is of a network that is not of this kit, and cannot be rebuilt from its record.
 
     >>> is_guest({"name": "UNet", "num_classes": 11, "parameters": 7763, "class": "mine.UNet"})
     True

@@ -26,7 +26,7 @@ def begin(
     init: str | os.PathLike[str] | None,
     show_progress: bool,
 ) -> RunDirectory:
-    """Start a run, or open the one that goes on; another run's directory is refused.
+    """Start a run, or open the one that is resumed; another run's directory is refused.
 
     Raises
     ------
@@ -58,12 +58,12 @@ def _first_weights(
         if show_progress:
             print(report, flush=True)
         start = network.started_from
-    if _is_of(start, run):  # it goes on from its own weights; where those began is on record
+    if _is_of(start, run):  # it is resumed from its own weights; where those began is on record
         return run.about().get("start", start)
     return start
 
 
 def _is_of(start: str | dict[str, Any], run: RunDirectory) -> bool:
-    """Whether a network came from this very run, with which it goes on."""
+    """Whether a network came from this very run, which is resumed."""
     source = None if isinstance(start, str) else start.get("run")
     return source is not None and run.begun() and Path(source).resolve() == run.path.resolve()

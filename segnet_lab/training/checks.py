@@ -98,8 +98,8 @@ def check_guest(network: nn.Module, data: DataSet, recipe: Recipe, init: object,
         )
     if init is not None:
         raise InvalidInput(
-            f"init={str(init)!r} starts networks of the kit, and {name} is none: load its weights before, with "
-            "load_state_dict or load_run(run, model=...)"
+            f"init={str(init)!r} starts networks of the kit, and {name} is not one of them: load its weights first, "
+            "with load_state_dict or load_run(run, model=...)"
         )
     if not any(p.requires_grad for p in network.parameters()):
         raise InvalidInput(f"{name} has no weights that require gradients, so there is nothing to train")
@@ -115,7 +115,7 @@ def warn_of_shared_images(data: DataSet, validation: DataSet | None) -> None:
     if not validation.made_here and (shared := validation.shared_with(data)):
         warnings.warn(
             f"{shared} of the {len(validation)} validation images ({validation.called} {validation.split}) are "
-            "trained on, too: their scores say nothing of images that the network has not seen",
+            "trained on, too: their scores say nothing about images that the network has not seen",
             stacklevel=IN_TRAIN,
         )
 
@@ -138,7 +138,7 @@ def warn_of_environment(run: RunDirectory, dtype: torch.dtype, epochs_done: int)
     for what, (was, now) in pairs.items():
         if was is not None and was != now:
             warnings.warn(
-                f"{run.path} was begun {what.format(was)} and goes on {what.format(now)}: its weights will "
-                "not be those of a training in one go",
+                f"{run.path} was begun {what.format(was)} and is resumed {what.format(now)}: its weights will "
+                "not be those of an uninterrupted run",
                 stacklevel=IN_TRAIN,
             )

@@ -35,7 +35,7 @@ def evaluate(
     data : SegmentationDataset or torch Subset of one
         Its classes must be the network's: by number, and by name where it is known what the network was trained on.
     batch_size : int
-        At most so many images at a time; images of different sizes never share a batch.
+        How many images at a time, at most; images of different sizes never share a batch.
     boundary : bool
         False leaves BF out.
 

@@ -17,6 +17,7 @@ from segnet_lab._support.devices import autocast, compute_dtype, default_device
 from segnet_lab._support.errors import InvalidInput, SegNetLabError
 from segnet_lab.data.augmentation import Augmented
 from segnet_lab.data.base import DataSet, Sample
+from segnet_lab.metrics.conventions import SCORES
 from segnet_lab.models.recompute import save_less
 from segnet_lab.runs.recipe import Recipe
 from segnet_lab.runs.records import Scores
@@ -27,7 +28,7 @@ from segnet_lab.training.beginning import begin
 from segnet_lab.training.evaluation import evaluate
 from segnet_lab.training.losses import cross_entropy, weights_of
 from segnet_lab.training.session import interruptible, say
-from segnet_lab.training.state import SCORES, TrainingState
+from segnet_lab.training.state import TrainingState
 
 
 class TrainingDiverged(SegNetLabError, ArithmeticError):
@@ -48,8 +49,8 @@ def train(
 ) -> pd.DataFrame:
     """Train a network, keep the weights that validate best, leave a run directory.
 
-    Interrupt it at any time; the same call goes on after the last whole epoch and, on a CPU with as many threads, ends
-    in the very same weights. A finished run is not trained again; with more epochs in the recipe it goes on.
+    Interrupt it at any time; the same call resumes after the last whole epoch and, on a CPU with as many threads, ends
+    in the very same weights. A finished run is not trained again; with more epochs in the recipe it is resumed.
 
     Parameters
     ----------
@@ -57,13 +58,13 @@ def train(
         From `create_model`, or any other module from images (B, 3, H, W) of 0..1 to logits (B, K, H, W). Changed in
         place; holds the selected weights at the end, on `device`, in evaluation mode. A network that `torch.compile`
         made trains compiled and is saved under its plain names.
-    data : SegmentationDataset or torch Subset of one
+    data : data set of `load_dataset`, torch Subset of one, or anything like it (see `data.DataSet`)
         The training set; images of one size, or of any with `batch_size=1`.
     recipe : Recipe, optional
         The default is the paper's for the Basic networks.
     run_dir : path
         See `segnet_lab.runs.directory` for what lies there.
-    validation : str, SegmentationDataset or None
+    validation : str, data set as above, or None
         A split of the same data set, or another data set of the same classes, on which the epoch with the highest G is
         selected (Section 3.3). None: the last epoch is taken.
     init : str or path, optional
@@ -80,7 +81,7 @@ def train(
     -------
     history : DataFrame
         One row per epoch: epoch, iteration, loss (mean over the epoch), seconds, and G, C, mIoU, BF of the
-        validation set (nan in epochs without evaluation).
+        validation set, each 0..1 (nan in epochs without evaluation).
 
     Raises
     ------
@@ -93,7 +94,7 @@ def train(
     -----
     UserWarning
         Images that are in the training set and in the validation set; labels from which little can be learnt (a class
-        that never occurs, nothing but void); a validation set that cannot be scored; a run that goes on in another
+        that never occurs, nothing but void); a validation set that cannot be scored; a run that is resumed in another
         precision or with another number of threads.
     """
     recipe = checks.check_recipe(recipe, init)
@@ -104,7 +105,7 @@ def train(
     dtype, steps = compute_dtype(device, recipe.precision), math.ceil(len(data) / recipe.batch_size)
 
     with interruptible(run, recipe, show_progress) as progress:
-        state = TrainingState(network, recipe, run)  # goes on where the run stopped
+        state = TrainingState(network, recipe, run)  # resumes; `network` is `model` without torch.compile's wrapper
         if not state.finished:
             checks.warn_of_environment(run, dtype, state.epoch)
             weight = weights_of(recipe.balancing, data, device)
@@ -115,8 +116,8 @@ def train(
             if state.out_of_patience:
                 break
             start, losses = time.perf_counter(), []
-            torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # order and dropout follow from the epoch alone
-            order = torch.randperm(len(data))  # every image once, in an order of its own (Section 3.2)
+            torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # order and dropout follow from the epoch
+            order = torch.randperm(len(data))  # every image once, in a new order each epoch (Section 3.2)
             model.train()
             for images, labels in batches(augmented(data, recipe, epoch), recipe.batch_size, device, order):
                 loss = step(model, state.optimizer, criterion, images, labels, dtype)
@@ -125,7 +126,7 @@ def train(
                         f"the loss became {loss} in epoch {epoch}; the weights of epoch {epoch - 1} are kept in "
                         f"{run.path}. A learning rate below {recipe.learning_rate} in a new run may help"
                     )
-                losses.append(loss * len(images))
+                losses.append(loss * len(images))  # the last minibatch may be smaller
                 progress.set_postfix(epoch=epoch, loss=f"{loss:.3f}", refresh=False)
                 progress.update()
             row = {"epoch": epoch, "iteration": epoch * steps, "loss": sum(losses) / len(data)}
@@ -152,7 +153,7 @@ def step(
     labels: Tensor,
     dtype: torch.dtype,
 ) -> float:
-    """One step of descent; gives the loss before it. A loss that is no number changes no weight."""
+    """One step of descent; gives the loss before it. If the loss is nan or infinite, no weight changes."""
     optimizer.zero_grad()  # first of all: the last step's gradients need not live beside this step's maps
     with autocast(images.device, dtype), save_less(model):
         logits = forward(model, images)
@@ -174,7 +175,7 @@ def forward(model: nn.Module, images: Tensor) -> Tensor:
         h, w = images.shape[-2:]
         raise InvalidInput(
             f"batch normalisation cannot be trained on a single value, and {len(images)} image of {h}x{w} shrinks "
-            f"to one: take larger images, or a batch_size that does not leave {len(images)} image over"
+            f"to one: take larger images, or a batch_size that leaves no single image over"
         ) from None
 
 

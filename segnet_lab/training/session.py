@@ -9,14 +9,15 @@ from tqdm.auto import tqdm
 
 from segnet_lab._support import compiled
 from segnet_lab._support.progress import bar, headless
+from segnet_lab.metrics.conventions import SCORES
 from segnet_lab.runs.directory import RunDirectory
 from segnet_lab.runs.recipe import Recipe
-from segnet_lab.training.state import SCORES, TrainingState
+from segnet_lab.training.state import TrainingState
 
 
 @contextmanager
 def interruptible(run: RunDirectory, recipe: Recipe, show_progress: bool) -> Iterator["tqdm[None]"]:
-    """What a training goes on in: gives its bar, and puts torch's generator back afterwards.
+    """What a training runs in: gives its bar, and puts torch's generator back afterwards.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def how_to_go_on(run: RunDirectory, recipe: Recipe) -> str:
         return f"\nStopped before the first epoch of {run.path} was complete: nothing is kept."
     return (
         f"\nStopped. {done} of {recipe.epochs} epochs are kept in {run.path}: "
-        f"the same command goes on with epoch {done + 1}."
+        f"the same command resumes with epoch {done + 1}."
     )
 
 

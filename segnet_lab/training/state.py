@@ -1,4 +1,4 @@
-"""What a training carries from epoch to epoch, in memory and on disk: a run that was interrupted goes on from it."""
+"""What a training carries from epoch to epoch, in memory and on disk: an interrupted run resumes from it."""
 
 import math
 from typing import Any
@@ -7,12 +7,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from segnet_lab.metrics.conventions import SCORES
 from segnet_lab.models.from_runs import load_selected, load_weights
 from segnet_lab.runs.directory import RunDirectory, Selected
 from segnet_lab.runs.recipe import Recipe
 from segnet_lab.training.optimizers import make_optimizer, make_scheduler, step_scheduler
 
-SCORES = ("G", "C", "mIoU", "BF")
 STATES = ("momentum_buffer", "exp_avg", "exp_avg_sq", "square_avg", "step")  # what an optimizer keeps per weight
 SAVED_AS = {"momentum_buffer": "momentum"}  # its name in checkpoints
 
@@ -26,7 +26,7 @@ class TrainingState:
         On the device of the training.
     recipe : Recipe
     run : RunDirectory
-        A run that was interrupted goes on after its last whole epoch; a finished one has its log, and no epoch to go.
+        An interrupted run resumes after its last whole epoch; a finished one has its log, and no epoch to go.
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe, run: RunDirectory) -> None:

@@ -33,6 +33,7 @@ from segnet_lab.figures.scene import Scene
 from segnet_lab.inference.mc_dropout import draw_samples, summarise
 from segnet_lab.inference.predict import input_size, predict
 from segnet_lab.metrics import boundary_map
+from segnet_lab.metrics.conventions import TOLERANCE
 from segnet_lab.metrics.matching import tolerance_pixels
 from segnet_lab.models import EncoderDecoder
 from segnet_lab.models.wrapped import unwrap
@@ -46,9 +47,8 @@ from segnet_lab.widgets.picker import ImagePicker
 from segnet_lab.widgets.trained_networks import SHOWN, Networks, Runs, with_images
 
 Place = tuple[int, ...]  # (row, column) of the pixel that was chosen, or ()
-PAPERS_TOLERANCE = 0.0075  # of the diagonal
 OWN = "own weights"
-ROWS = (48, 64, 96, 128, 192, 256, 360)  # of images, for networks to look at a picture of one's own
+ROWS = (48, 64, 96, 128, 192, 256, 360)  # of images, for networks to look at a picture of your own
 LEAST, MOST, STEP = -2, 1.5, 0.02  # powers of ten that a weight can be set to; a step is 5 percent
 
 
@@ -370,7 +370,7 @@ def explore_boundary_f1(
     if not present:
         raise InvalidInput("the truth is void everywhere, so it has no boundary: take another image")
     longest = max(present, key=lambda c: boundary_map(truth, c).sum())
-    paper = round(tolerance_pixels(PAPERS_TOLERANCE, height, width), 1)
+    paper = round(tolerance_pixels(TOLERANCE, height, width), 1)
     controls = {
         "prediction": w.Dropdown(options=list(examples), description="prediction"),
         "cls": w.Dropdown(options=[(data.class_names[c], c) for c in present], value=longest, description="class"),

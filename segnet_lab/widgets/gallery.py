@@ -68,7 +68,7 @@ EXHIBITS = (
     Exhibit(
         "receptive_field",
         "What a pixel sees",
-        "How much of the image a pixel of any layer can see, and what of it it looks at.",
+        "How much of the image a pixel of any layer can see, and which part of it matters.",
         "go from `conv1` to `logits`, and compare how much a pixel *can* see with the square that holds half of its "
         "gradient.",
         "explore_receptive_field(model, image)",

@@ -1,4 +1,4 @@
-// A picture of one's own: from disk, dropped on it, or from the camera. The browser reads and shrinks it, so that a
+// A picture of your own: from disk, dropped on it, or from the camera. The browser reads and shrinks it, so that a
 // photograph of 50 megapixels reaches Python as a PNG of at most LONGEST pixels a side.
 
 export const MEGAPIXELS = 64, LONGEST = 640;

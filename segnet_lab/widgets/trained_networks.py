@@ -133,7 +133,7 @@ class Networks:
         record = _record(model)
         if record is None:
             raise InvalidInput(
-                f"it is not known what {name} was trained on, so nobody knows the names of its classes: give "
+                f"{name} has no record of its training data, so its class names are unknown: give "
                 'data=..., a data set with its classes, such as load_dataset("roadscenes", "val")'
             )
         run = (getattr(model, "started_from", None) or {}).get("run")

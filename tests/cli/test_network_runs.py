@@ -358,7 +358,7 @@ def test_runs_of_a_set_alone_and_all(own, run_dir, tmp_path, monkeypatch):
 
 
 def test_commands_mean_the_same_run_by_its_name(run_dir, own, tmp_path, monkeypatch):
-    """`x` here was trained on roadscenes; `x` among one's trainings, in another place, on a folder."""
+    """`x` here was trained on roadscenes; `x` among the saved runs, in another place, on a folder."""
     shutil.copytree(run_dir, tmp_path / "here" / "y" / "x")
     shutil.copytree(own / "runs" / "mine", tmp_path / "kept" / "y" / "x")
     monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path / "kept"))

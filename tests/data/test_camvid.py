@@ -396,7 +396,7 @@ def test_colours_of_kaggle_are_named_by_its_table(trees):
         ("kaggle", "class_dict.csv", "name,r,g,b\nSky,0,x,0\n", r"class_dict\.csv: expected rows of name,r,g,b, got"),
         ("kaggle", "class_dict.csv", "Sky,0,0,0\nRoad,1,1,1\n", r"class_dict\.csv: expected rows of name,r,g,b, got"),
         ("kaggle", "class_dict.csv", "name,r,g,b\nSky,0,0,0\nRoad,0,0,0\n", r"\(0, 0, 0\) is Road and, in another"),
-        ("kaggle", "class_dict.csv", "name,r,g,b\nSky,9,9,9\n", r"0001TP_006690_L\.png: colour .* is none of the 1"),
+        ("kaggle", "class_dict.csv", "name,r,g,b\nSky,9,9,9\n", r"0001TP_006690_L\.png: colour .* is not among the 1"),
     ],
 )
 def test_a_list_of_classes_that_does_not_fit(trees, layout, file, text, message):

@@ -258,7 +258,7 @@ def test_the_table_in_the_readme_is_right(trees):
         (GOOD + "ids: {7: Raod}", "ids: unknown class 'Raod'. Did you mean 'Road'?"),
         (
             GOOD + "ids: {Road: 7}",
-            "ids: in front of a class stands its number in the label files; this one says 'Road'",
+            "ids: each key is the number of a class in the label files; this one says 'Road'",
         ),
         (GOOD + "ids: {true: Road}", "ids: in front of a class stands its number"),
         (GOOD + "ids: {7: [Road]}", "ids: unknown class"),

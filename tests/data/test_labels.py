@@ -256,7 +256,7 @@ def test_grey_in_rgb_that_can_be_read_in_two_ways_is_refused(trees, greys, messa
 
 def test_black_and_white_are_no_numbers(tmp_path, card):
     # a mask of a drawing program: read as numbers, all that is marked would be void
-    with pytest.raises(ValueError, match=r"colour \(255, 255, 255\) at row 0, column 1 .* is none of the 4"):
+    with pytest.raises(ValueError, match=r"colour \(255, 255, 255\) at row 0, column 1 .* is not among the 4"):
         read_label(png(tmp_path / "a.png", [[BLACK, WHITE]], 8, "rgb"), card)
 
 

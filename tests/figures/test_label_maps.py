@@ -53,7 +53,7 @@ def test_overlays_mix(opacity, pixel):
 
 
 def test_an_overlay_of_another_size_is_refused():
-    with pytest.raises(ValueError, match=r"an image of \(2, 3\) and labels of \(1, 1\) do not lie over one another"):
+    with pytest.raises(ValueError, match=r"an image of \(2, 3\) and labels of \(1, 1\) do not match"):
         overlay(IMAGE, [[0]], PALETTE)
 
 

@@ -154,7 +154,7 @@ def test_refuses_what_it_cannot_do_right():
         optimize(optimize(network("segnet_basic")))
     with pytest.raises(ValueError, match=r"load_run\('runs/m'\)\.model"):
         optimize("runs/m")
-    with pytest.raises(ValueError, match="from create_model or load_run, not Linear"):
+    with pytest.raises(ValueError, match="from create_model or load_run, got Linear"):
         optimize(torch.nn.Linear(1, 1))
     with pytest.raises(ValueError, match=r"stages\.0\.convs\.0\.conv\.weight is torch\.float16"):
         optimize(network("segnet_basic").half())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from segnet_lab import create_model, optimize
-from segnet_lab.inference.fft_conv import FrequencyConv, pays
+from segnet_lab.inference.fft_conv import FFTConv, pays
 
 
 def convolution(inputs, outputs, kernel=7, dtype=torch.float64, bias=True, **options):
@@ -27,7 +27,7 @@ def convolution(inputs, outputs, kernel=7, dtype=torch.float64, bias=True, **opt
 def test_equals_the_direct_way(shape, outputs, kernel, bias):
     x = torch.rand(shape, dtype=torch.float64) - 0.5
     conv = convolution(shape[1], outputs, kernel, bias=bias)
-    torch.testing.assert_close(FrequencyConv(conv)(x), conv(x), rtol=0, atol=1e-13)
+    torch.testing.assert_close(FFTConv(conv)(x), conv(x), rtol=0, atol=1e-13)
 
 
 def test_one_by_hand():
@@ -36,26 +36,26 @@ def test_one_by_hand():
     conv.weight.zero_()[0, 0, 3, 4] = 1
     x = torch.arange(12.0, dtype=torch.float64).view(1, 1, 3, 4)
     expected = torch.tensor([[1, 2, 3, 0], [5, 6, 7, 0], [9, 10, 11, 0]], dtype=torch.float64)
-    torch.testing.assert_close(FrequencyConv(conv)(x)[0, 0], expected, rtol=0, atol=1e-14)
+    torch.testing.assert_close(FFTConv(conv)(x)[0, 0], expected, rtol=0, atol=1e-14)
 
 
 def test_of_either_layout_and_after_cropping():
     conv = convolution(4, 3)
     x = torch.rand(2, 4, 23, 31, dtype=torch.float64)
-    again = FrequencyConv(conv)
+    again = FFTConv(conv)
     torch.testing.assert_close(again(x.contiguous(memory_format=torch.channels_last)), again(x))
     torch.testing.assert_close(again(x[:, :, 2:-1, 5:]), conv(x[:, :, 2:-1, 5:]))
 
 
 def test_no_image():
-    assert FrequencyConv(convolution(4, 3))(torch.zeros(0, 4, 20, 20, dtype=torch.float64)).shape == (0, 3, 20, 20)
+    assert FFTConv(convolution(4, 3))(torch.zeros(0, 4, 20, 20, dtype=torch.float64)).shape == (0, 3, 20, 20)
 
 
 def test_rounds_less_than_the_direct_way():
     conv = convolution(64, 64, dtype=torch.float32)
     x = torch.randn(1, 64, 50, 60)
     exact = F.conv2d(x.double(), conv.weight.double(), conv.bias.double(), padding=3)
-    assert (FrequencyConv(conv)(x) - exact).abs().mean() < (conv(x) - exact).abs().mean()
+    assert (FFTConv(conv)(x) - exact).abs().mean() < (conv(x) - exact).abs().mean()
 
 
 @pytest.mark.parametrize(
@@ -81,16 +81,16 @@ def test_does_not_pay_for_other_convolutions(conv):
 )
 def test_refuses_what_it_cannot_compute(options):
     with pytest.raises(ValueError, match="is no square odd filter below 16 that keeps the size"):
-        FrequencyConv(convolution(4, 4, **options))
+        FFTConv(convolution(4, 4, **options))
 
 
 def test_pays_for_segnet_basic_and_optimize_takes_it():
     model = create_model("segnet_basic", seed=0).double().eval()
     assert [pays(layer) for layer in model.modules() if isinstance(layer, nn.Conv2d)] == [False, *[True] * 7, False]
     fast = optimize(model)
-    assert sum(isinstance(layer, FrequencyConv) for layer in fast.modules()) == 7
+    assert sum(isinstance(layer, FFTConv) for layer in fast.modules()) == 7
     x = torch.rand(1, 3, 45, 61, dtype=torch.float64)
     with torch.no_grad():
         torch.testing.assert_close(fast(x), model(x), rtol=1e-10, atol=1e-10)
     lean = optimize(model, low_memory=True)  # works on a few rows at a time
-    assert not any(isinstance(layer, FrequencyConv) for layer in lean.modules())
+    assert not any(isinstance(layer, FFTConv) for layer in lean.modules())

@@ -23,7 +23,7 @@ def test_runs_with_other_parameters(notebook, tmp_path):
 
 
 def test_a_kernel_finds_the_runs_that_were_checked(notebook, tmp_path, monkeypatch):
-    """Of sets of one name, here and among one's trainings, the check before and the kernel take the same."""
+    """Of sets of one name, here and among the saved runs, the check before and the kernel take the same."""
     run = '{"model": {"name": "segnet_basic"}, "data": {}, "recipe": {}}'
     for folder in ("here/runs/own/a", "kept/own/b", "kept/own/c"):
         (tmp_path / folder).mkdir(parents=True)
@@ -69,14 +69,14 @@ def test_a_notebook_of_ones_own_is_never_the_output(notebook, no_kernel, monkeyp
     monkeypatch.setenv("SEGNET_LAB_RUNS", str(tmp_path / "runs"))
     path, other = notebook("1"), notebook("2", name="other.ipynb")
     for output in (path, other, notebooks.find_notebook("05")):
-        with pytest.raises(ValueError, match=rf"{output.name} is a notebook of its own, no executed copy"):
+        with pytest.raises(ValueError, match=rf"{output.name} is not an executed copy and would be overwritten"):
             notebooks.run_notebook(path, {}, output)
     copy = notebooks.run_notebook(path, {}, tmp_path / "o.ipynb")
     assert notebooks.run_notebook(path, {"epochs": 5}, copy) == copy  # an executed copy may be made again
-    with pytest.raises(ValueError, match=r"o\.ipynb is a notebook of its own"):
+    with pytest.raises(ValueError, match=r"o\.ipynb is not an executed copy"):
         notebooks.run_notebook(copy, {}, copy)  # but not from itself
     assert len(no_kernel) == 2
     ours = notebooks.run_notebook(path)
     assert ours == tmp_path / "runs" / "notebooks" / "lesson.ipynb"
-    with pytest.raises(ValueError, match=r"is a notebook of its own"):
+    with pytest.raises(ValueError, match=r"is not an executed copy"):
         notebooks.run_notebook(ours)

@@ -400,7 +400,7 @@ def test_bad_maps_are_named():
         boundary_matches([[0, 2]], [[0]], 1)
     with pytest.raises(ValueError, match="one image at a time"):
         boundary_map(np.zeros((2, 3, 3), int))
-    with pytest.raises(ValueError, match="unknown boundary 'sobel'"):
+    with pytest.raises(ValueError, match="unknown kind of boundary 'sobel'"):
         boundary_map([[0]], kind="sobel")
 
 

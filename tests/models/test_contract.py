@@ -16,7 +16,7 @@ from segnet_lab.models.checked_rows import check_rows_below
 from segnet_lab.models.decoders import FixedIndices, Unpool
 from segnet_lab.models.layers import ConvBN
 from segnet_lab.models.recompute import save_less
-from segnet_lab.probe.allocations import left_behind
+from segnet_lab.probe.allocations import still_allocated
 
 EVERY_NETWORK = pytest.mark.parametrize("name", list_models())
 UNPOOLING = [
@@ -157,7 +157,7 @@ def test_saving_less_changes_memory_not_gradients(name, batch):
     def trained(mode):
         model = network(name, dropout=0.0).train().to(memory_format=torch.channels_last)
         with mode(model):
-            stored = left_behind(lambda: model(x).square().mean())
+            stored = still_allocated(lambda: model(x).square().mean())
         stored.made.backward()
         return stored.bytes, [p.grad for p in model.parameters() if p.requires_grad]
 

@@ -131,7 +131,7 @@ def test_a_foreign_folder_beside_the_runs(runs, tmp_path):
     with pytest.warns(UserWarning, match=r"^left out: .*x.run\.json"):
         assert same(create_model("segnet_basic", weights="mine"), run)
     for take in (load_run, lambda name: create_model("segnet_basic", weights=name), lambda name: init(fresh(), name)):
-        with pytest.raises(ValueError, match=r"x.run\.json is of other making"):
+        with pytest.raises(ValueError, match=r"x.run\.json was not written by this kit"):
             take("mine/x")
 
 

@@ -184,7 +184,7 @@ def test_what_gives_no_logits_is_refused_before_anything_is_written(tmp_path, mo
 def test_what_only_the_kits_networks_can_do_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"checkpointing=True .* TinyUNet does not have: leave it out"):
         trained(tmp_path, recipe=replace(RECIPE, checkpointing=True))
-    with pytest.raises(ValueError, match=r"init='roadscenes' .* TinyUNet is none: load its weights before"):
+    with pytest.raises(ValueError, match=r"init='roadscenes' .* TinyUNet is not one of them: load its weights first"):
         trained(tmp_path, init="roadscenes")
     assert not list(tmp_path.iterdir())
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from segnet_lab.models.layers import ConvBN, Deconvolution, bilinear_kernel, conv_layers, score
+from segnet_lab.models.layers import ConvBN, Deconvolution, bilinear_kernel, conv_layers, score_layer
 
 
 def test_convolution_then_norm_then_relu():
@@ -47,7 +47,7 @@ def test_groups_filter_each_channel_by_itself():
 @pytest.mark.parametrize("small", [False, True])
 def test_a_classifier_is_a_convolution_with_a_bias(small):
     torch.manual_seed(0)
-    layer = score(512, 11, small=small)
+    layer = score_layer(512, 11, small=small)
     assert isinstance(layer.norm, nn.Identity)
     assert not layer.relu
     assert layer.conv.bias.shape == (11,)

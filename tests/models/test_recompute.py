@@ -13,7 +13,7 @@ from segnet_lab.models.decoders import Memory, Ports, Unpool
 from segnet_lab.models.layers import ConvBN
 from segnet_lab.models.recompute import save_less
 from segnet_lab.pooling import max_pool_2x2
-from segnet_lab.probe.allocations import left_behind
+from segnet_lab.probe.allocations import still_allocated
 
 PORTS = Ports(8, 8, 8, 2, widths=(8,), classes=2, kernel=3, relu=False, bias=False, small_scores=False)
 
@@ -64,9 +64,9 @@ def test_the_same_gradients_to_the_last_bit(make, layout, shape, dtype):
 
 def test_bytes_of_a_chain_by_hand():
     model, x = chain(), images()
-    plain = left_behind(lambda: model(x))
+    plain = still_allocated(lambda: model(x))
     with save_less(model):
-        less = left_behind(lambda: model(x))
+        less = still_allocated(lambda: model(x))
     # the outputs of the three normalised layers, of which the first two have a ReLU: 8, 8 and 4 channels
     assert plain.bytes - less.bytes == 2 * 24 * 32 * (8 + 8 + 4) * 4
     assert torch.equal(less.made, plain.made)
@@ -74,9 +74,9 @@ def test_bytes_of_a_chain_by_hand():
 
 def test_bytes_of_a_decoder_by_hand():
     model, x = Decoded().train(), images()
-    plain = left_behind(lambda: model(x))
+    plain = still_allocated(lambda: model(x))
     with save_less(model):
-        less = left_behind(lambda: model(x))
+        less = still_allocated(lambda: model(x))
     # the ReLU's output, 8 channels, and the sparse map, 8 channels of four times the pixels
     assert plain.bytes - less.bytes == 2 * 24 * 32 * (8 + 4 * 8) * 4
 
@@ -224,7 +224,7 @@ def test_a_compiled_network_decides_by_itself(compile):
 def test_blocky_and_sparse_maps_without_codes_are_recomputed_too(monkeypatch):
     model, x = create_model("replication", width=0.05, seed=0).train(), images()
     with save_less(model):
-        less = left_behind(lambda: model(x)).bytes
+        less = still_allocated(lambda: model(x)).bytes
     monkeypatch.setattr(recompute._Upsampled, "apply", lambda y, *_: y)
     with save_less(model):
-        assert left_behind(lambda: model(x)).bytes > less
+        assert still_allocated(lambda: model(x)).bytes > less

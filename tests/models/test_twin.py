@@ -6,7 +6,7 @@ from torch import nn
 
 from segnet_lab import create_model, list_models
 from segnet_lab.models.twin import meta_twin
-from segnet_lab.probe.allocations import left_behind
+from segnet_lab.probe.allocations import still_allocated
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -19,7 +19,7 @@ def test_gives_the_shape_of_what_the_network_gives(name):
 def test_copies_no_weights_and_leaves_the_model_alone():
     model = create_model("segnet_basic", seed=0)
     before = [p.data_ptr() for p in model.parameters()]
-    twin, allocated = left_behind(lambda: meta_twin(model))
+    twin, allocated = still_allocated(lambda: meta_twin(model))
     assert all(t.is_meta for t in twin.state_dict().values())
     assert {p.data_ptr() for p in model.parameters()} == {*before}
     assert not any(p.is_meta for p in model.parameters())

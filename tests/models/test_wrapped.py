@@ -26,9 +26,9 @@ def test_unwrap_finds_the_network():
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (torch.nn.Conv2d(3, 2, 1), "a network from create_model or load_run, not Conv2d"),
-        (torch.nn.DataParallel(fresh()), "DataParallel .*give the network in it, model.module"),
-        (torch.compile(torch.nn.Conv2d(3, 2, 1), backend="eager"), "not Conv2d"),
+        (torch.nn.Conv2d(3, 2, 1), "a network from create_model or load_run, got Conv2d"),
+        (torch.nn.DataParallel(fresh()), "DataParallel .*give that network, model.module"),
+        (torch.compile(torch.nn.Conv2d(3, 2, 1), backend="eager"), "got Conv2d"),
     ],
 )
 def test_what_cannot_be_saved_as_one_network_is_refused(model, message):
@@ -46,10 +46,10 @@ def test_what_cannot_be_saved_as_one_network_is_refused(model, message):
         ("roadscenes", "give the network, create_model(network, weights='roadscenes')"),
         ("roadscenes/segnet_basic", "give the network, load_run('roadscenes/segnet_basic').model"),
         (Path("runs/m"), "'runs/m' is a name: give the network, load_run('runs/m').model"),
-        ([fresh()], "from create_model or load_run, not list"),
-        (SimpleNamespace(model=fresh()), "not SimpleNamespace: give its model"),
-        (EncoderDecoder, "not type"),
-        (None, "not NoneType"),
+        ([fresh()], "from create_model or load_run, got list"),
+        (SimpleNamespace(model=fresh()), "got SimpleNamespace: give its model"),
+        (EncoderDecoder, "got type"),
+        (None, "got NoneType"),
     ],
 )
 def test_what_is_no_network_says_which_may_be_meant(given, message, required):
@@ -61,5 +61,5 @@ def test_any_module_trains_but_none_that_is_wrapped_for_several_devices():
     plain = torch.nn.Conv2d(3, 2, 1)
     assert unwrap_to_train(plain) is unwrap_to_train(torch.compile(plain, backend="eager")) is plain
     for wrapped in (torch.nn.DataParallel(plain), torch.compile(torch.nn.DataParallel(plain), backend="eager")):
-        with pytest.raises(ValueError, match=r"DataParallel keeps a network to itself: .*model\.module"):
+        with pytest.raises(ValueError, match=r"DataParallel hides the network inside it: .*model\.module"):
             unwrap_to_train(wrapped)

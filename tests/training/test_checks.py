@@ -26,7 +26,7 @@ def test_patience_needs_something_to_watch(tmp_path):
 
 @pytest.mark.parametrize("given", [torch.nn.DataParallel(torch.nn.Conv2d(3, 2, 1)), "segnet_basic"])
 def test_what_cannot_be_saved_is_refused_before_the_first_epoch(tmp_path, given):
-    with pytest.raises(ValueError, match=r"give the network in it, model\.module|give the network, create_model"):
+    with pytest.raises(ValueError, match=r"give that network, model\.module|give the network, create_model"):
         run(tmp_path, model=given)
     assert not list(tmp_path.iterdir())
 
@@ -37,7 +37,7 @@ def test_another_number_of_threads_or_another_precision_is_said(tmp_path):
     about = RunDirectory(tmp_path).about()
     about["environment"]["threads"] += 1
     (tmp_path / "run.json").write_text(json.dumps(about))
-    with pytest.warns(UserWarning, match=r"was begun on \d+ threads and goes on on \d+ threads"):
+    with pytest.warns(UserWarning, match=r"was begun on \d+ threads and is resumed on \d+ threads"):
         train(network(), Squares(7), RECIPE, tmp_path, validation=None, show_progress=False)
 
 

@@ -1,4 +1,4 @@
-"""What goes from epoch to epoch: what selects, what stops early, what a run goes on from."""
+"""What goes from epoch to epoch: what selects, what stops early, what a run resumes from."""
 
 from dataclasses import replace
 from types import SimpleNamespace
