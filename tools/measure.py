@@ -1,4 +1,4 @@
-"""Make the committed results that need no training of a network: `python tools/measure.py WHAT`.
+"""Regenerate the committed results that need no training of a network: `python tools/measure.py WHAT`.
 
     table2       random forests on CamVid, with and without the CRF, and what it is worth to have seen the same drive
     table3_crf   DeepLab-LargeFOV of runs/table3 followed by the CRF, settings searched on training images

@@ -94,7 +94,7 @@ def _enclosing_simplex(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _hyperplane(d: int) -> np.ndarray:
-    """(D+1, D): orthogonal axes of the plane where coordinates sum to 0, scaled so that the blur has standard deviation 1."""
+    """(D+1, D): orthogonal axes of the plane where coordinates sum to 0, scaled to a blur of standard deviation 1."""
     axes = np.triu(np.ones((d + 1, d)))
     axes[np.arange(1, d + 1), np.arange(d)] = -np.arange(1, d + 1)
     return axes / np.linalg.norm(axes, axis=0) * (d + 1) * np.sqrt(2 / 3)
