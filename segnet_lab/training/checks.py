@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 from torch.utils.data import Subset
 
 from segnet_lab._support.devices import autocast, compute_dtype
@@ -47,6 +48,11 @@ def check_arguments(
     network = unwrap_to_train(model)
     data, validation = check_data(data, validation)
     check_fit(network, data, validation, recipe)
+    if any(isinstance(p, UninitializedParameter) for p in network.parameters()):
+        raise InvalidInput(
+            f"{network_name(network)} has weights that get their shape from the first image (nn.Lazy...): call it "
+            "once, as in model(data[0].image[None])"
+        )
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch knows it
     if not isinstance(network, EncoderDecoder):
         check_guest(network, data, recipe, init, device)
