@@ -175,7 +175,7 @@ def test_explorers():
         explorer = explore(guests, SQUARES)
         assert explorer.view.message == ""
         assert explorer.view.size == [32, 32]
-        assert explore(guests).view.message.startswith("it is not known what mine was trained on")
+        assert explore(guests).view.message.startswith("mine has no record of its training data")
     predictions = widgets.explore_predictions(guests, SQUARES)
     predictions.set(sort_by="yours", score="BF", rank=2, errors=True)
     assert predictions.view.message == ""

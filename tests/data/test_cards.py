@@ -260,7 +260,7 @@ def test_the_table_in_the_readme_is_right(trees):
             GOOD + "ids: {Road: 7}",
             "ids: each key is the number of a class in the label files; this one says 'Road'",
         ),
-        (GOOD + "ids: {true: Road}", "ids: in front of a class stands its number"),
+        (GOOD + "ids: {true: Road}", "ids: each key is the number of a class"),
         (GOOD + "ids: {7: [Road]}", "ids: unknown class"),
         (GOOD + "ids: {7: Road, 255: Car}", "void has the index 255, but `ids` calls it; this one says 'Car'"),
         (GOOD + "ids: [Road, Car]", "ids is a table such as `ids: {7: Road}`"),

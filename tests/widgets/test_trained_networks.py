@@ -72,7 +72,7 @@ def test_runs_on_images_of_ones_own_need_no_data(runs):
 def test_a_network_without_a_record_has_no_names_for_its_classes():
     three = {"mine": create_model("segnet_basic", 3, width=0.1)}
     for explore in (widgets.explore_predictions, widgets.explore_decoders, widgets.explore_own_image):
-        assert said(explore(three)).startswith("it is not known what mine was trained on")
+        assert said(explore(three)).startswith("mine has no record of its training data")
         assert "give data=..." in said(explore(three))
         assert "mine: the model has 3 classes, squares has 2" in said(explore(three, Squares(3)))
 
