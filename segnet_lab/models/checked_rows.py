@@ -7,6 +7,7 @@ from segnet_lab.models.build import build
 from segnet_lab.models.network import Config, EncoderDecoder
 from segnet_lab.models.variants import Network
 
+POOLS = ("2x2", "stride 1", None)
 SIZE = (37, 45)  # of the image that is tried: odd, so that upsampled maps have to be cut
 
 
@@ -21,6 +22,9 @@ def check_row(name: str, row: Network) -> None:
     stages = range(1, len(row.encoder) + 1)
     if not row.encoder or not all(block.channels for block in row.encoder):
         raise InvalidInput(f"{name}: give encoder at least one stage, and each stage at least one convolution")
+    for block in row.encoder:
+        if block.pool not in POOLS:
+            raise InvalidInput(f"{name}: a stage has pool={block.pool!r}: give '2x2', 'stride 1' or None")
     if list(row.decoder_widths) != sorted({*row.decoder_widths} & {*stages}, reverse=True):
         raise InvalidInput(
             f"{name}: decoder_widths has stages {list(row.decoder_widths)}: give some of 1 to {len(stages)}, the "
@@ -59,7 +63,7 @@ def check_rows_below(model: EncoderDecoder) -> None:
     Raises
     ------
     ValueError
-        A row depends on rows below that `rows_below` does not name.
+        A row depends on rows below that `rows_below` does not name, or `combine` mixes rows.
     """
     model = model.eval()
     x, memory = model.encode(torch.rand(1, 3, 80, 48, generator=torch.Generator().manual_seed(0)))
@@ -77,4 +81,13 @@ def check_rows_below(model: EncoderDecoder) -> None:
                     f"{type(decoder).__name__}.rows_below({row}, {row}) says rows {low} to {high}, and the gradient "
                     f"shows rows {seen[0]} to {seen[-1]}: receptive fields and low_memory=True would be wrong"
                 )
+        filtered = decoder.convs(upsampled).detach().requires_grad_()
+        combined, row = decoder.combine(filtered, memory[number]), height // 2
+        (gradient,) = torch.autograd.grad(combined[:, :, row].sum(), filtered)
+        mixed = gradient.abs().sum((0, 1, 3)).nonzero().flatten().tolist()
+        if mixed not in ([], [row]):
+            raise InvalidInput(
+                f"{type(decoder).__name__}.combine makes row {row} from rows {mixed[0]} to {mixed[-1]}, may use only "
+                "the same row: put what looks at neighbours among the convolutions"
+            )
         x = decoder(x, memory[number])

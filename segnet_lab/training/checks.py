@@ -3,11 +3,12 @@
 import os
 import warnings
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedParameter
+from torch.nn.parameter import is_lazy
 from torch.utils.data import Subset
 
 from segnet_lab._support.devices import autocast, compute_dtype
@@ -48,7 +49,7 @@ def check_arguments(
     network = unwrap_to_train(model)
     data, validation = check_data(data, validation)
     check_fit(network, data, validation, recipe)
-    if any(isinstance(p, UninitializedParameter) for p in network.parameters()):
+    if any(is_lazy(tensor) for tensor in chain(network.parameters(), network.buffers())):
         raise InvalidInput(
             f"{network_name(network)} has weights that get their shape from the first image (nn.Lazy...): call it "
             "once, as in model(data[0].image[None])"

@@ -11,6 +11,14 @@ from segnet_lab.models.variants import Block
 from tests.models.bicubic import BASIC, Bicubic
 
 
+class Blurred(Bicubic):
+    """Looks at neighbours where only the same row may be used."""
+
+    def combine(self, x, memory):
+        """Mean of three rows."""
+        return torch.nn.functional.avg_pool2d(x, (3, 1), stride=1, padding=(1, 0))
+
+
 @pytest.mark.parametrize(
     ("name", "row", "message"),
     [
@@ -22,6 +30,8 @@ from tests.models.bicubic import BASIC, Bicubic
         ("mine", replace(BASIC, decoder=lambda ports: torch.nn.ReLU()), "decoder 4 is a ReLU: derive it from"),
         ("mine", replace(BASIC, decoder=None), "decoder_widths has stage 4, and decoder is None"),
         ("mine", replace(BASIC, encoder=()), "give encoder at least one stage"),
+        ("mine", replace(BASIC, encoder=4 * (Block((64,), "max"),)), "has pool='max': give '2x2', 'stride 1' or None"),
+        ("mine", replace(BASIC, decoder=Blurred), "Blurred.combine makes row 5 from rows 4 to 6"),
         ("mine", replace(BASIC, encoder=(Block(()),)), "each stage at least one convolution"),
         ("mine", replace(BASIC, decoder_widths={1: (64,), 2: (64,)}), "has stages [1, 2]: give some of 1 to 4"),
         ("mine", replace(BASIC, decoder_widths={5: (64,)}), "has stages [5]: give some of 1 to 4"),

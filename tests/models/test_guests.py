@@ -173,6 +173,7 @@ def test_compiled_it_is_saved_under_its_plain_names(tmp_path):
         (Half(3, 2, 1), r"Half gives \(1, 2, 16, 16\).*not logits \(1, 2, 32, 32\): resize them"),
         (Named(3, 2, 1), "Named gives dict .*a module whose forward returns the logits alone"),
         (nn.Flatten(), "Flatten has no weights that require gradients"),
+        (nn.Sequential(nn.Conv2d(3, 2, 1), nn.LazyBatchNorm2d(affine=False)), "Sequential has weights that get their"),
         (nn.LazyConv2d(2, 1), "LazyConv2d has weights that get their shape from the first image .* call it once"),
     ],
 )
