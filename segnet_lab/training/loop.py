@@ -175,7 +175,7 @@ def forward(model: nn.Module, images: Tensor) -> Tensor:
         h, w = images.shape[-2:]
         raise InvalidInput(
             f"batch normalisation cannot be trained on a single value, and {len(images)} image of {h}x{w} shrinks "
-            f"to one: take larger images, or a batch_size that leaves no single image over"
+            "to one: take larger images, or a batch_size that leaves no single image over"
         ) from None
 
 
