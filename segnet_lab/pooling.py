@@ -7,19 +7,20 @@ the corner of each 2x2 window that held the maximum. Two bits name a corner:
     2 bottom-left   3 bottom-right
 
 Four codes fill a byte, see `pooling_codes`. Any device, float dtype and memory format; deterministic; differentiable.
-The last functions of this file say in plain torch what happens; `pooling_fast` has faster ways to the same result.
+The last functions of this file say in plain torch what happens; `pooling_fast` has faster ways to the same result,
+and `pooling_operators` makes both known to torch.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from segnet_lab.pooling_codes import check_codes, check_map, pack, packed_bytes, pooled_size, unpack
-from segnet_lab.pooling_fast import Backend, fastest, in_layout_of, only
+from segnet_lab.pooling_fast import Backend, in_layout_of, only
+from segnet_lab.pooling_operators import operators
 
 __all__ = ["CORNERS", "max_pool_2x2", "max_unpool_2x2", "relu_max_pool_2x2"]
 __all__ += ["pack", "packed_bytes", "pooled_size", "unpack"]  # from pooling_codes
@@ -64,7 +65,7 @@ def max_pool_2x2(x: Tensor) -> tuple[Tensor, Tensor]:
     tensor([13], dtype=torch.uint8)
     """
     check_map(x)
-    return _Pool.apply(x, False)
+    return _way().pool(x, False)
 
 
 def relu_max_pool_2x2(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,8 +81,7 @@ def relu_max_pool_2x2(x: Tensor) -> tuple[Tensor, Tensor]:
     (tensor([[[[0., 4.]]]]), tensor([[[[0, 1]]]], dtype=torch.uint8))
     """
     check_map(x)
-    values, codes = _Pool.apply(x, True)
-    return values.relu(), codes
+    return _way().pool(x, True)
 
 
 def max_unpool_2x2(values: Tensor, codes: Tensor, size: tuple[int, int]) -> Tensor:
@@ -115,58 +115,7 @@ def max_unpool_2x2(values: Tensor, codes: Tensor, size: tuple[int, int]) -> Tens
     """
     check_map(values)
     check_codes(codes, values.shape, tuple(size))
-    return _Unpool.apply(values, codes, tuple(size))
-
-
-# --------------------------------------------------------------------------------------------------
-# Autograd. Each Function saves nothing but codes; its gradient is the forward pass of another one.
-
-
-class _Pool(torch.autograd.Function):
-    @staticmethod
-    def forward(x: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
-        return fastest(PLAIN, x, x.numel()).pool(x, relu)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-        ctx.size = tuple(inputs[0].shape[-2:])
-        ctx.save_for_backward(output[1])
-        ctx.mark_non_differentiable(output[1])
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor, _: None) -> tuple[Tensor, None]:
-        return _Unpool.apply(grad, *ctx.saved_tensors, ctx.size), None
-
-
-class _Unpool(torch.autograd.Function):
-    @staticmethod
-    def forward(values: Tensor, codes: Tensor, size: Sequence[int]) -> Tensor:
-        return fastest(PLAIN, values, 4 * values.numel()).unpool(values, codes, size)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[1])
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return _Pick.apply(grad, *ctx.saved_tensors), None, None
-
-
-class _Pick(torch.autograd.Function):
-    """Read a map at the remembered corners: the transpose of unpooling."""
-
-    @staticmethod
-    def forward(x: Tensor, codes: Tensor) -> Tensor:
-        return fastest(PLAIN, x, x.numel()).pick(x, codes)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.size = tuple(inputs[0].shape[-2:])
-        ctx.save_for_backward(inputs[1])
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return _Unpool.apply(grad, *ctx.saved_tensors, ctx.size), None
+    return _way().unpool(values, codes, size)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -174,15 +123,16 @@ class _Pick(torch.autograd.Function):
 
 
 def _pool(x: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
-    """Values before a ReLU; with `relu` the codes are those of the map behind it."""
-    x = _even(x, -math.inf)
-    rows, right = _larger(x[..., 0::2], x[..., 1::2])  # left or right, in each row of a window
+    """Values and codes; with `relu`, those of the map behind one."""
+    whole = _even(x, -math.inf)
+    rows, right = _larger(whole[..., 0::2], whole[..., 1::2])  # left or right, in each row of a window
     values, bottom = _larger(rows[..., 0::2, :], rows[..., 1::2, :])  # the upper or the lower row
     right = (right[..., 0::2, :] & ~bottom) | (right[..., 1::2, :] & bottom)  # in the row that won
     corners = right + 2 * bottom.to(torch.uint8)
     if relu:
-        corners = corners * ~(values <= 0)  # the four tie at zero: the first corner. nan keeps its own
-    return values, pack(corners)
+        values = values.relu()  # what is largest stays largest
+        corners = corners * (values != 0)  # the four tie at zero: the first corner
+    return in_layout_of(x, values), pack(corners)
 
 
 def _unpool(values: Tensor, codes: Tensor, size: Sequence[int]) -> Tensor:
@@ -195,12 +145,12 @@ def _unpool(values: Tensor, codes: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def _pick(x: Tensor, codes: Tensor) -> Tensor:
-    x = _even(x, 0)
-    values, *others = (x[..., row::2, column::2] for row in (0, 1) for column in (0, 1))
+    whole = _even(x, 0)
+    values, *others = (whole[..., row::2, column::2] for row in (0, 1) for column in (0, 1))
     corners = unpack(codes, values.shape)
     for code, other in enumerate(others, start=1):
         values = torch.where(corners == code, other, values)
-    return values
+    return in_layout_of(x, values)
 
 
 def _larger(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -214,4 +164,10 @@ def _even(x: Tensor, fill: float) -> Tensor:
     return F.pad(x, (0, w % 2, 0, h % 2), value=fill) if h % 2 or w % 2 else x
 
 
+def _way() -> Backend:
+    """Operators of torch, which choose the fastest way; what is exported goes through the arithmetic above."""
+    return PLAIN if torch.compiler.is_exporting() else OPERATORS
+
+
 PLAIN = Backend(_pool, _unpool, _pick)
+OPERATORS = operators(PLAIN)

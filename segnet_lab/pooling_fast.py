@@ -34,13 +34,13 @@ def fastest(plain: Backend, x: Tensor, elements: int) -> Backend:
     Parameters
     ----------
     plain : Backend
-        Torch operations that anything can follow: `torch.compile`, `torch.export`, every device.
+        Torch operations, for every device.
     x : Tensor
         A full-size or a pooled map: its device and dtype matter.
     elements : int
         Of the full-size map.
     """
-    if torch.compiler.is_compiling() or x.device.type != "cpu":
+    if x.device.type != "cpu":
         return plain
     if elements >= COMPILED_FROM and type(x) is Tensor and x.element_size() in _INTEGER and compiled.available():
         return COMPILED
@@ -58,6 +58,11 @@ def only(x: Tensor, here: Tensor) -> Tensor:
 def in_layout_of(like: Tensor, x: Tensor) -> Tensor:
     """`x` in the memory format of `like`: channels_last or contiguous."""
     return x.contiguous(memory_format=_layout(like))
+
+
+def empty_map(like: Tensor, size: Sequence[int]) -> Tensor:
+    """A map of another size (H, W), in the layout of `like`, yet to be filled."""
+    return torch.empty((*like.shape[:2], *size), dtype=like.dtype, device=like.device, memory_format=_layout(like))
 
 
 def _layout(x: Tensor) -> torch.memory_format:
@@ -80,7 +85,7 @@ def _pool_bands(plain: Backend, x: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
     bands = _bands(x.shape, size)
     if not bands:
         return plain.pool(x, relu)
-    values = _empty(x, size)
+    values = empty_map(x, size)
     codes = torch.empty(packed_bytes(values.numel()), dtype=torch.uint8)
     for images, rows, packed in bands:
         band = x[images, :, 2 * rows.start : 2 * rows.stop]
@@ -92,7 +97,7 @@ def _unpool_bands(plain: Backend, values: Tensor, codes: Tensor, size: Sequence[
     bands = _bands(values.shape, values.shape[-2:])
     if not bands:
         return plain.unpool(values, codes, size)
-    x = _empty(values, size)
+    x = empty_map(values, size)
     for images, rows, packed in bands:
         place = x[images, :, 2 * rows.start : 2 * rows.stop]
         place.copy_(plain.unpool(values[images, :, rows], codes[packed], place.shape[-2:]))
@@ -104,7 +109,7 @@ def _pick_bands(plain: Backend, x: Tensor, codes: Tensor) -> Tensor:
     bands = _bands(x.shape, size)
     if not bands:
         return plain.pick(x, codes)
-    values = _empty(x, size)
+    values = empty_map(x, size)
     for images, rows, packed in bands:
         values[images, :, rows] = plain.pick(x[images, :, 2 * rows.start : 2 * rows.stop], codes[packed])
     return values
@@ -128,11 +133,6 @@ def _bands(shape: Sequence[int], pooled: Sequence[int]) -> list[tuple[slice, sli
             end += packed_bytes(min(images, b - first) * c * (bottom - top) * w)
             bands.append((slice(first, first + images), slice(top, bottom), slice(start, end)))
     return bands
-
-
-def _empty(like: Tensor, size: Sequence[int]) -> Tensor:
-    """A map of another size, in the same layout, yet to be filled."""
-    return torch.empty((*like.shape[:2], *size), dtype=like.dtype, device=like.device, memory_format=_layout(like))
 
 
 # --------------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def _pool_loop(x: np.ndarray, infinity: int, relu: bool, values: np.ndarray, cod
     infinity : int
         Bits of the float infinity.
     relu : bool
-        A window whose maximum is not above 0 gets corner 0.
+        A window whose maximum is not above 0 gets the value 0 and corner 0.
     values : array, intN, (B, ceil(H/2), ceil(W/2), C)
         Written.
     codes : array, uint8, (ceil(values.size/4),)
@@ -219,7 +219,7 @@ def _pool_loop(x: np.ndarray, infinity: int, relu: bool, values: np.ndarray, cod
                     if has_right & has_bottom & beats(x3[c], v):
                         v, k = x3[c], np.uint8(3)
                     if relu & (v <= 0) & ((v & largest) <= nan_above):
-                        k = np.uint8(0)
+                        v, k = (v if v == lowest else x.dtype.type(0)), np.uint8(0)  # as torch: -0 stays -0
                     best[c], where[c] = v, k
     for n in range(codes.size):
         codes[n] = corners[4 * n] | corners[4 * n + 1] << 2 | corners[4 * n + 2] << 4 | corners[4 * n + 3] << 6

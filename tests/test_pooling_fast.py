@@ -96,19 +96,6 @@ def test_gradients_through_compiled_loops(monkeypatch):
     assert torch.autograd.gradgradcheck(round_trip, x)
 
 
-@pytest.fixture
-def chosen(monkeypatch):
-    """Which backends were chosen, by the functions of `pooling`."""
-    log = []
-
-    def note(*args):
-        log.append(fastest(*args))
-        return PLAIN
-
-    monkeypatch.setattr(pooling, "fastest", note)
-    return log
-
-
 def test_what_is_chosen(monkeypatch):
     monkeypatch.setattr(pooling_fast, "BAND", 2**17)
     x, of_the_gpu = torch.zeros(1), torch.zeros(1, device="meta")
@@ -121,19 +108,3 @@ def test_what_is_chosen(monkeypatch):
     assert fastest(PLAIN, x, 2**18) is COMPILED
     assert fastest(PLAIN, torch.nn.Parameter(x), 2**18) is in_bands(PLAIN)
     assert fastest(PLAIN, of_the_gpu, 2**18) is PLAIN
-
-
-def test_pooling_asks_for_the_full_size(chosen, monkeypatch):
-    monkeypatch.setattr(compiled, "available", lambda: True)
-    x = torch.zeros(1, 16, 128, 128, requires_grad=True)  # 2^18 elements
-    values, codes = pooling.max_pool_2x2(x)
-    pooling.max_unpool_2x2(values, codes, (128, 128)).sum().backward()  # pool, unpool; pick, unpool
-    assert chosen == [COMPILED] * 4
-
-
-def test_tracing_sees_plain_torch(monkeypatch):
-    monkeypatch.setattr(compiled, "available", lambda: 1 / 0)  # not even asked
-    x = torch.zeros(1, 16, 256, 256)
-    traced = torch.compile(pooling.max_pool_2x2, fullgraph=True, backend="aot_eager")
-    assert torch.equal(traced(x)[0], x[..., ::2, ::2])
-    pooling.max_pool_2x2(x.to("meta"))
