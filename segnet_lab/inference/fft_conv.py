@@ -93,18 +93,23 @@ class FFTConv(nn.Module):
         """(16, width, C) -> (10, tiles, 10, O). Sizes: u, v frequencies; i, j rows and columns of a tile; t tiles."""
         tiles = band.unfold(1, TILE, self.step).permute(0, 3, 1, 2)  # i j t C
         t, c = tiles.shape[2:]
-        rows = self.to_u @ tiles.reshape(TILE, -1)  # u 2 | j t C
-        x = self.to_v @ rows.view(1, FREQUENCIES, 2 * TILE, t * c)  # 2 | u | v | t C
-        x_real, x_imaginary = x.view(2, FREQUENCIES * TILE, t, c)
+        rows = (self.to_u @ tiles.reshape(TILE, -1)).view(FREQUENCIES, 2 * TILE, t * c)  # u | 2 j | t C
+        x_real, x_imaginary = (_each(m, rows).view(FREQUENCIES * TILE, t, c) for m in self.to_v)  # u v | t | C
         y_real = torch.bmm(x_real, self.real).baddbmm_(x_imaginary, self.imaginary, alpha=-1)
         y_imaginary = torch.bmm(x_real, self.imaginary).baddbmm_(x_imaginary, self.real)
         sizes = FREQUENCIES, TILE, t * y_real.shape[2]
-        columns = self.from_v[0] @ y_real.view(sizes) + self.from_v[1] @ y_imaginary.view(sizes)  # u | 2 j | t O
+        columns = _each(self.from_v[0], y_real.view(sizes))  # u | 2 j | t O
+        columns.baddbmm_(self.from_v[1].expand(FREQUENCIES, -1, -1), y_imaginary.view(sizes))
         y = self.from_u @ columns.view(2 * FREQUENCIES, -1)  # i | j t O
         y = y.view(self.step, self.step, t, -1)
         if self.bias is not None:
             y += self.bias
         return y.transpose(1, 2)
+
+
+def _each(matrix: Tensor, columns: Tensor) -> Tensor:
+    """One matrix times each of a stack, which `@` would copy first."""
+    return torch.bmm(matrix.expand(len(columns), -1, -1), columns)
 
 
 def _spectrum(weight: Tensor) -> dict[str, Tensor]:
@@ -130,7 +135,7 @@ def _tables(step: int) -> dict[str, Tensor]:
     twice[0] = twice[-1] = 1
     return {
         "to_u": torch.stack([cos, -sin], 1)[:FREQUENCIES].flatten(0, 1),  # u 2 | i
-        "to_v": torch.stack([torch.cat([cos, sin], 1), torch.cat([-sin, cos], 1)])[:, None],  # 2 | 1 | v | 2 j
+        "to_v": torch.stack([torch.cat([cos, sin], 1), torch.cat([-sin, cos], 1)]),  # 2 | v | 2 j
         "from_v": torch.stack([torch.cat([c, s]), torch.cat([-s, c])]),  # 2 | 2 j | v
         "from_u": (torch.stack([c, -s], 2)[:, :FREQUENCIES] * twice).flatten(1),  # i | u 2
     }
