@@ -217,13 +217,3 @@ def test_refuses_codes_of_another_map():
         max_unpool_2x2(values.expand(1, 4, 2, 2), codes, (4, 4))
     with pytest.raises(ValueError, match="pass the codes that max_pool_2x2 returned"):
         max_unpool_2x2(values, codes.long(), (4, 4))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.accelerator.is_available(), reason="no accelerator on this machine")
-def test_on_the_accelerator():
-    x = torch.randn(2, 8, 45, 61)
-    values, codes = max_pool_2x2(x)
-    device_values, device_codes = max_pool_2x2(x.to(torch.accelerator.current_accelerator()))
-    assert torch.equal(device_values.cpu(), values)
-    assert torch.equal(device_codes.cpu(), codes)

@@ -30,6 +30,18 @@ def all_of(batches):
     return tuple(torch.cat([x.reshape(-1, 24, 32) for x in maps]) for maps in zip(*batches, strict=True))
 
 
+def test_what_several_have_counted_adds_up(batches):
+    together, *each = (SegmentationScores(4, ignore_index=4, tolerance=1) for _ in range(1 + len(batches)))
+    for scores, batch in zip(each, batches, strict=True):
+        scores.update(*batch)
+        together.update(*batch)
+    first, *others = each
+    for other in others:
+        first.add(other)
+    assert first.compute() == together.compute()
+    assert all(torch.equal(values, together.per_class()[name]) for name, values in first.per_class().items())
+
+
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_batches_give_the_scores_of_the_whole(batches, convention):
     scores = SegmentationScores(4, ignore_index=4, convention=convention, tolerance=1)
@@ -141,18 +153,6 @@ def test_unknown_rules_are_told_at_once():
         SegmentationScores(3, convention="papers")
     with pytest.raises(ValueError, match="absent classes 'skip'"):
         SegmentationScores(3, absent="skip")
-
-
-@pytest.mark.gpu
-def test_tensors_on_an_accelerator(batches):
-    if not torch.accelerator.is_available():
-        pytest.skip("no accelerator")
-    device = torch.accelerator.current_accelerator()
-    here, there = SegmentationScores(4, ignore_index=4), SegmentationScores(4, ignore_index=4).to(device)
-    for pred, target in batches:
-        here.update(pred, target)
-        there.update(pred.to(device), target.to(device))
-    assert there.compute() == here.compute()
 
 
 def test_heavy_packages_are_imported_by_need():

@@ -232,13 +232,3 @@ def in_onnxruntime(program, file):
     session = ort.InferenceSession(file, providers=["CPUExecutionProvider"])
     (asked,) = session.get_inputs()
     return lambda x: torch.from_numpy(session.run(None, {asked.name: x.numpy()})[0])
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.accelerator.is_available(), reason="no accelerator on this machine")
-@EVERY_NETWORK
-def test_on_the_accelerator(name):
-    device = torch.accelerator.current_accelerator()
-    model, x = network(name).eval(), image(37, 51)
-    expected = model(x)
-    torch.testing.assert_close(model.to(device)(x.to(device)).cpu(), expected, rtol=1e-2, atol=1e-2)
