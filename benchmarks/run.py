@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import platform
+import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -59,6 +60,18 @@ def main() -> None:
             results = {part: results[part] for part in PARTS if part in results}
             write_json(file, results)
             write_text(FOLDER / "benchmarks.md", f"{HEADING}\n\n{tables(results)}\n")
+    if not options.names and not options.quick:
+        on_a_card()
+
+
+def on_a_card() -> None:
+    """`gpu.py` has minutes of its own and keeps its rows itself."""
+    import torch
+
+    if torch.cuda.is_available():
+        subprocess.run([sys.executable, HERE / "gpu.py"], check=True)
+    else:
+        print("gpu not measured: there is no card", file=sys.stderr, flush=True)
 
 
 def run(name: str, quick: bool, threads: int) -> list[dict]:

@@ -19,7 +19,9 @@ from segnet_lab.results.tables import scores_table
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-DOCUMENTS = (README, ROOT / "docs" / "widgets.md", ROOT / "docs" / "benchmarks.md", ROOT / "notebooks" / "README.md")
+DOCS = [ROOT / "docs" / name for name in ("widgets.md", "benchmarks.md", "gpu.md")]
+DOCUMENTS = (README, *DOCS, ROOT / "notebooks" / "README.md")
+ON_DEVICE = ROOT / "results" / "benchmarks" / "gpu.jsonl"
 
 
 def lessons() -> str:
@@ -221,6 +223,74 @@ def score_times() -> str:
     return circumstances(measured | {"threads": 1}) + "\n\n" + markdown(pd.DataFrame(rows))
 
 
+# ---------------------------------------------------------------------------- on an accelerator
+
+MEASURED = {  # title: how the groups begin, and the columns
+    "Pooling": (r"(pool|unpool|pick)\b", {"ratio": "ratio", "alone": "alone, ms", "share": "share of a copy"}),
+    "Training": ("training step", {"ratio": "ratio", "peak_mb": "peak, MB"}),
+    "Inference": ("inference", {"ratio": "ratio", "peak_mb": "peak, MB"}),
+}
+KIT, PEER = "kit, 2-bit codes", "torch, int64 indices"
+
+
+def accelerator() -> str:
+    """What `benchmarks/gpu.py` measured on a card; that it has not, where it has not."""
+    if not ON_DEVICE.exists():
+        return "**Not yet measured on a device.**"
+    rows = [json.loads(line) for line in ON_DEVICE.read_text(encoding="utf-8").splitlines()]
+    about = next(row for row in rows if row["group"] == "machine")
+    facts = "{date}: {name}, driver {driver}, CUDA {cuda}, torch {torch}, triton {triton}; images of {size}."
+    parts = [facts.format(**about), device_aims(rows)]
+    for title, (begins, columns) in MEASURED.items():
+        lines = [
+            {"what": row["group"], "way": row["name"], "ms": rounded(row.get("median", row.get("error")))}
+            | {shown: rounded(row.get(column)) for column, shown in columns.items()}
+            for row in rows
+            if re.match(begins, row["group"])
+        ]
+        parts += [f"### {title}", markdown(pd.DataFrame(lines))] if lines else []
+    printed = paper.table(6).assign(network=lambda t: t["network"].map(paper.NAMES)).set_index("network")
+    lines = []
+    for row in rows:
+        if row["group"] == "table 6" and row["name"] in printed.index and "error" not in row:
+            theirs = printed.loc[row["name"]]
+            lines.append({"network": row["name"]})
+            for column in printed:
+                lines[-1] |= {column: rounded(row[column]), f"{column}, paper": rounded(theirs[column])}
+    parts += ["### Table 6", markdown(pd.DataFrame(lines))] if lines else []
+    return "\n\n".join(parts)
+
+
+def device_aims(rows: list[dict]) -> str:
+    """What was aimed at on a card, and whether it was reached."""
+    found = {(row["group"], row["name"]): row for row in rows if "median" in row}
+    lines = []
+
+    def aim(what: str, most: str, value: float, reached: bool) -> None:
+        lines.append({"aim": what, "wanted": most, "measured": f"{value:.3g}", "reached": "yes" if reached else "no"})
+
+    for (group, name), row in found.items():
+        if name == KIT and re.match("(pool|unpool), .* bfloat16 channels_last$", group):
+            if group.split(", ")[1].startswith("12x64x360x480 "):
+                aim(f"{group}: share of a copy", "at least 0.8", row.get("share", 0), row.get("share", 0) >= 0.8)
+            aim(f"{group}: time, ratio to torch's", "at most 1", row["ratio"], row["ratio"] <= 1)
+    step = "training step, segnet_basic, batch 12"
+    ours, naive = (found.get((step, name)) for name in ("kit bfloat16", "naive bfloat16 channels_last"))
+    if ours and naive:
+        for column, what, most in (("median", "time", 0.85), ("peak_mb", "memory", 0.6)):
+            if column in ours and column in naive:
+                ratio = ours[column] / naive[column]
+                aim(f"{step}: {what}, ratio to naive bfloat16", f"at most {most}", ratio, ratio <= most)
+    return markdown(pd.DataFrame(lines)) if lines else "None of what was aimed at was measured."
+
+
+def rounded(value: float | str | None) -> str:
+    """A number in four digits, a message as it is."""
+    if isinstance(value, str):
+        return value.replace("|", "/")
+    return "" if value is None else f"{value:.4g}"
+
+
 def bench() -> dict:
     file = ROOT / "results" / "benchmarks" / "benchmarks.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
@@ -269,6 +339,7 @@ BLOCKS = {
         benchmarks,
         targets,
         score_times,
+        accelerator,
         settings,
     )
 }
