@@ -1,6 +1,6 @@
 """Time and memory of SegNet-Basic and SegNet at 360x480, against the same networks in plain PyTorch (naive.py).
 
-    python benchmarks/run.py networks training pooling image_sizes remembered agreement unet [--quick] [--threads N]
+    python benchmarks/run.py networks training pooling image_sizes remembered agreement [--quick] [--threads N]
 
 Times: all forms of a network take turns (A B C A B C ...), so that what else the machine does hits all of them; a ratio
 is the median, over rounds, of a form's time against the naive one's of the same round. Memory: every form in a process
@@ -241,21 +241,6 @@ def agreement(quick: bool = False) -> list[dict]:
                         _row(f"agreement with float32, {file.parent.parent.name}/{file.parent.name}", form, "%", shares)
                     )
     return rows
-
-
-def unet_peer(quick: bool = False) -> list[dict]:
-    """U-Net with a VGG16 encoder of segmentation_models.pytorch; raises ImportError where it is not installed."""
-    import segmentation_models_pytorch as smp
-
-    image = torch.rand(1, 3, 352, 480)  # it takes multiples of 32
-    peer = smp.Unet("vgg16_bn", encoder_weights=None, classes=CLASSES).eval()
-    ours = create_model("unet", CLASSES, seed=0).eval()
-    with torch.inference_mode():
-        calls = {"segmentation_models.pytorch U-Net VGG16": lambda: peer(image)}
-        for name, precision in (("kit unet, optimize float32", "float32"), ("kit unet, optimize (default)", "auto")):
-            fast = optimize(ours, precision)
-            calls[name] = lambda fast=fast: fast(image)
-        return compare("inference time, unet, 352x480", calls, 2 if quick else 7)
 
 
 # ---------------------------------------------------------------------------- how

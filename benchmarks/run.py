@@ -21,16 +21,27 @@ HERE = Path(__file__).parent
 FOLDER = HERE.parent / "results" / "benchmarks"
 PARTS = {  # name: module and function, which takes `quick` and gives rows
     "networks": ("networks", "inference"),
+    "peers": ("peers", "peers"),
     "training": ("networks", "training"),
     "pooling": ("networks", "pooling_pair"),
     "image_sizes": ("networks", "image_sizes"),
     "remembered": ("networks", "remembered"),
     "agreement": ("networks", "agreement"),
-    "unet": ("networks", "unet_peer"),
+    "unet": ("peers", "unet_peer"),
     "boundary_f1": ("boundary_f1", "measure"),
     "playground_latency": ("playground_latency", "measure"),
     "explorer_latency": ("explorer_latency", "measure"),
 }
+PACKAGES = (
+    "torch",
+    "numpy",
+    "numba",
+    "opencv-python-headless",
+    "onnxruntime",
+    "openvino",
+    "segmentation-models-pytorch",
+)
+PACKAGES += ("playwright",)
 
 
 def main() -> None:
@@ -86,7 +97,7 @@ def run(name: str, quick: bool, threads: int) -> list[dict]:
 
 def about(threads: int) -> dict:
     packages = {}
-    for package in ("torch", "numpy", "numba", "opencv-python-headless", "segmentation-models-pytorch", "playwright"):
+    for package in PACKAGES:
         try:
             packages[package] = version(package)
         except PackageNotFoundError:

@@ -185,6 +185,26 @@ def benchmarks() -> str:
     return "\n\n".join(parts) or "Not measured yet: `make bench`."
 
 
+def peers() -> str:
+    """Inference beside what a user would pick instead, and why a form was not measured."""
+    if "peers" not in bench():
+        return "Not measured yet: `python benchmarks/run.py peers`."
+    measured, rows, missing = bench()["peers"], {}, {}
+    for row in measured["rows"]:
+        title = NETS[row["group"].split(", ")[1]]
+        if "not_measured" in row:
+            missing[row["name"]] = row["not_measured"]
+            continue
+        values = rows.setdefault(row["name"], {})
+        values[f"{title}, time"] = f"{row['median']:.0f} ms ({row['ratio']:.2f})"
+        values[f"{title}, same labels"] = f"{row['agreement_%']:.2f} %" if row["agreement_%"] else "another network"
+    parts = [circumstances(measured) + " In brackets: ratio to the first row."]
+    parts.append(markdown(pd.DataFrame([{"inference": name} | values for name, values in rows.items()])))
+    if missing:
+        parts.append("Not measured here: " + "; ".join(f"{name}: {why}" for name, why in missing.items()) + ".")
+    return "\n\n".join(parts)
+
+
 def targets() -> str:
     """What was aimed at, and whether the committed run reached it."""
     aims = [
@@ -337,6 +357,7 @@ BLOCKS = {
         table3,
         latencies,
         benchmarks,
+        peers,
         targets,
         score_times,
         accelerator,
