@@ -95,7 +95,9 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
         name, value = found["name"], found["value"]
         if value is None and "_" not in name:  # a word of a sentence
             return found[0]
-        if value and value[0] in "([":
+        if value == "True":  # a flag
+            value = None
+        elif value and value[0] in "([":
             value = re.sub(r"[()\[\],]+\s*", " ", value).strip()
         return f"{options[name]} {value or ''}".strip()
 

@@ -120,12 +120,13 @@ RECIPE_HELP = {  # what `train --help` says of each setting of segnet_lab.runs.r
     "one per class: 1,2.5,4.",
     "seed": "Of the weights' first values, the order of images, dropout and augmentation.",
     "evaluate_every": "Epochs between two evaluations.",
-    "precision": "auto, float32 or bfloat16; auto takes bfloat16 where the device computes it fast.",
+    "precision": "auto, float32, bfloat16 or float16; auto takes what the device multiplies fast.",
     "checkpointing": "Less memory, more time: recompute activations in the backward pass.",
     "optimizer": "sgd, adam, adamw or rmsprop.",
     "schedule": "Of the learning rate: constant, or a scheduler of torch, such as 'StepLR(step_size=30, gamma=0.1)'.",
     "augmentation": "none, or any of flip,scale,colour.",
     "patience": "Stop after this many evaluations without a higher G; 0 trains all epochs.",
+    "compile": "Compile the network with torch.compile: slow to start; whether it pays depends on the device.",
 }
 
 

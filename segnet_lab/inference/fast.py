@@ -6,7 +6,8 @@ What it does, and what each step buys:
 - 7x7 convolutions that stay float32 are computed by FFT (`segnet_lab.inference.fft_conv`): half the time;
 - channels lie beside each other in memory (channels_last), as convolution kernels want them;
 - weights and maps are bfloat16 where the hardware multiplies it: half the bytes, and the faster units. Not all of them:
-  rounding in the encoder moves pooling corners, so its first stages stay float32 as long as that is cheap;
+  rounding in the encoder moves pooling corners, so its first stages stay float32 as long as that is cheap. On cards
+  that multiply float16 instead, which is rounded eight times finer, all of them are float16;
 - with `low_memory=True` rows stream through encoder and decoder (`inference.by_rows`), so that no map of a stage is
   ever whole.
 """
@@ -36,7 +37,7 @@ from segnet_lab.models.wrapped import unwrap
 from segnet_lab.runs.provenance import TrainedOn
 from segnet_lab.runs.recipe import PRECISIONS
 
-DTYPES = (torch.float32, torch.float64, torch.bfloat16)
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
 
 def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool = False) -> "OptimizedNetwork":
@@ -47,9 +48,10 @@ def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool
     model : EncoderDecoder
         From `create_model`, `load_run` or `train`, in evaluation mode. The form computes on its device.
     precision : str
-        "float32"; "bfloat16" for all layers; or "auto": float32, unless the hardware multiplies bfloat16. There, the
-        classifier and the first encoder stages, up to a third of the network's multiplications, are float32 and the
-        rest is bfloat16. A float64 network stays float64 under "auto".
+        "float32"; "bfloat16" or "float16" for all layers; or "auto": float32, unless the hardware multiplies one of
+        the others, see `compute_dtype`. Where that is bfloat16, the classifier and the first encoder stages, up to a
+        third of the network's multiplications, are float32 and the rest is bfloat16. A float64 network stays float64
+        under "auto". A CPU without units for a type computes it too, in more time.
     low_memory : bool
         Stream rows through the network. Images of a batch go one by one; what is kept is what the decoder asked the
         encoder to remember, a few rows a layer, and the result. Bilinear decoders, the convolutions between encoder
@@ -64,8 +66,8 @@ def optimize(model: EncoderDecoder, precision: str = "auto", *, low_memory: bool
     ------
     ValueError
         `model` is no network of this kit, is optimized already, is in training mode, has hooks (which would see other
-        maps than they were made for), has weights that are not float32, float64 or bfloat16, or `low_memory` does not
-        know its decoder.
+        maps than they were made for), has weights of another type than those and float64, or `low_memory` does not know
+        its decoder.
 
     Examples
     --------

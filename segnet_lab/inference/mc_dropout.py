@@ -51,7 +51,7 @@ def predict_with_uncertainty(
     seed : int
         Of the dropout. The same seed gives the same samples; torch's generator is left as it was.
     precision : str
-        "auto", "float32" or "bfloat16", see `devices.compute_dtype`.
+        "auto", "float32", "bfloat16" or "float16", see `devices.compute_dtype`.
 
     Returns
     -------

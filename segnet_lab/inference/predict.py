@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnet_lab._support.devices import device_of
+from segnet_lab._support.enough_memory import enough_memory
 from segnet_lab._support.errors import InvalidInput
 from segnet_lab.data.base import resize_image
 from segnet_lab.data.images import ImageSource, read_image, read_rgb
@@ -20,6 +21,7 @@ from segnet_lab.inference.tiles import LARGE, by_tiles, reach
 from segnet_lab.models.wrapped import unwrap
 
 BAND = 2**20  # logits that are enlarged at a time
+TOO_LARGE = "give optimize(model, low_memory=True), or a smaller size=(H, W)"
 
 Size = str | tuple[int, int]  # "run", "own" or (H, W)
 Compute = Callable[[Labeller, Tensor], Tensor]  # (1, 3, h, w) -> labels (1, h, w) or logits (1, K, h, w)
@@ -44,7 +46,7 @@ def predict(model: nn.Module, image: ImageSource, *, size: Size = "run", precisi
         size if it is not known what the network was trained on, or it was trained on images as they are. "own": the
         image's own size, in tiles where it has more than `tiles.LARGE` pixels. (H, W): that size.
     precision : str
-        "auto", "float32" or "bfloat16", see `optimize`.
+        "auto", "float32", "bfloat16" or "float16", see `optimize`.
 
     Returns
     -------
@@ -55,6 +57,8 @@ def predict(model: nn.Module, image: ImageSource, *, size: Size = "run", precisi
     ------
     FileNotFoundError, ValueError
         No such file, or no picture; another size; a module whose output is no score for each pixel of its input.
+    NotPossible
+        The device's memory is too small for the image: says what needs less.
 
     Notes
     -----
@@ -155,7 +159,8 @@ def _through(network: Labeller, model: nn.Module, picture: Tensor, compute: Comp
     device = device_of(model)
 
     def work(x: Tensor) -> Tensor:
-        return compute(network, x.to(device, memory_format=torch.channels_last))
+        with enough_memory("for", x.shape, device, TOO_LARGE):
+            return compute(network, x.to(device, memory_format=torch.channels_last))
 
     if picture.shape[1] * picture.shape[2] > LARGE:
         return by_tiles(work, picture, reach(model))

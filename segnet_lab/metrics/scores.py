@@ -114,6 +114,11 @@ class SegmentationScores(Metric):
             self.bf += (f1.nan_to_num() * UNIT).round().long().sum(0).to(self.bf.device)
             self.bf_images += f1.isfinite().sum(0).to(self.bf.device)
 
+    def add(self, other: "SegmentationScores") -> None:
+        """Take over what another one has counted under the same rules: threads may count batches each by itself."""
+        for name in self._defaults:
+            getattr(self, name).add_(getattr(other, name).to(getattr(self, name).device))
+
     def compute(self) -> dict[str, float]:
         """The scores of all that was counted.
 

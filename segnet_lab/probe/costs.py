@@ -85,7 +85,7 @@ def costs(
     repeats : int
         Passes to take the median time of, after two for warming up. The paper took 10.
     precision : str
-        "auto", "float32" or "bfloat16", see `devices.compute_dtype`.
+        "auto", "float32", "bfloat16" or "float16", see `devices.compute_dtype`.
     measure : bool
         False gives what is computed at once and leaves nan for times and memory.
 

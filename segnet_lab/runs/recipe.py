@@ -10,7 +10,7 @@ from typing import Any
 from segnet_lab._support.errors import InvalidInput, unknown
 
 BALANCINGS = ("median_frequency", "median_frequency_whole_set", "published", "natural")  # see `training.losses`
-PRECISIONS = ("auto", "float32", "bfloat16")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
 AUGMENTATIONS = ("flip", "scale", "colour")  # see data.augmentation
 SCHEDULES = (  # of torch.optim.lr_scheduler, stepped after every epoch
@@ -55,12 +55,13 @@ class Recipe:
     balancing: str | tuple[float, ...] = "median_frequency"  # "natural" in Tables 3 and 4; or own weights
     seed: int = 0  # of the shuffling and the dropout; create_model has its own for the weights
     evaluate_every: int = 1  # epochs; the paper: 1000 iterations, 33 epochs of CamVid
-    precision: str = "auto"  # bfloat16 where the device computes it fast, else float32
+    precision: str = "auto"  # what the device multiplies fast: bfloat16, else float16, else float32
     checkpointing: bool = False  # recompute activations in the backward pass: less memory, more time
     optimizer: str = "sgd"  # the paper's; or "adam", "adamw", "rmsprop" of torch, with their own defaults
     schedule: str = "constant"  # the paper's; or a scheduler of torch, as in "StepLR(step_size=30, gamma=0.1)"
     augmentation: str = "none"  # the paper's; or any of "flip,scale,colour"
     patience: int = 0  # stop after this many evaluations without a higher G; 0: train all epochs
+    compile: bool = False  # the network by torch.compile: slow to start; whether it pays depends on the device
 
     def __post_init__(self) -> None:
         for field in fields(self):

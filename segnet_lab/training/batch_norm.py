@@ -5,12 +5,13 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from segnet_lab._support.devices import autocast, compute_dtype, device_of
+from segnet_lab._support.enough_memory import enough_memory
 from segnet_lab._support.modes import evaluating
-from segnet_lab.data.base import DataSet
 from segnet_lab.training.batches import batches
+from segnet_lab.training.samples import Samples
 
 
-def refresh_batch_norm(model: nn.Module, data: DataSet, *, batch_size: int, precision: str = "auto") -> None:
+def refresh_batch_norm(model: nn.Module, data: Samples, *, batch_size: int, precision: str = "auto") -> None:
     """Gather batch-norm statistics by one pass over the training set, in its own order, without dropout.
 
     The authors keep no running average: before every evaluation they average the statistics of the batches
@@ -45,7 +46,10 @@ def refresh_batch_norm(model: nn.Module, data: DataSet, *, batch_size: int, prec
                 seen += len(images)
                 for norm in norms:
                     norm.momentum = len(images) / seen  # a plain average over images
-                model(images)
+                with enough_memory(
+                    "for the batch statistics of", images.shape, device, "train with a smaller batch_size"
+                ):
+                    model(images)
         finally:
             for norm, momentum in zip(norms, momenta, strict=True):
                 norm.momentum = momentum

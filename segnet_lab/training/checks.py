@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils.data import Subset
 
 from segnet_lab._support.devices import autocast, compute_dtype
+from segnet_lab._support.enough_memory import enough_memory
 from segnet_lab._support.errors import InvalidInput
 from segnet_lab._support.modes import evaluating
 from segnet_lab.data.base import DataSet, Sample, SegmentationDataset, as_dataset
@@ -111,7 +112,8 @@ def check_guest(network: nn.Module, data: DataSet, recipe: Recipe, init: object,
     if not any(p.requires_grad for p in network.parameters()):
         raise InvalidInput(f"{name} has no weights that require gradients, so there is nothing to train")
     image = data[0].image[None].to(device)
-    with evaluating(network), torch.no_grad(), autocast(device, compute_dtype(device, recipe.precision)):
+    needs = enough_memory("for", image.shape, device, "take smaller images, or a narrower network")
+    with evaluating(network), torch.no_grad(), autocast(device, compute_dtype(device, recipe.precision)), needs:
         check_logits(network(image), image, data.num_classes, network)
 
 

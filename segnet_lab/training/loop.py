@@ -6,14 +6,17 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 from torch.utils.data import Subset
 
-from segnet_lab._support.devices import autocast, compute_dtype, default_device
+from segnet_lab._support.devices import autocast, default_device, queues
+from segnet_lab._support.enough_memory import enough_memory
 from segnet_lab._support.errors import InvalidInput, SegNetLabError
 from segnet_lab.data.augmentation import Augmented
 from segnet_lab.data.base import DataSet, Sample
@@ -23,12 +26,17 @@ from segnet_lab.runs.recipe import Recipe
 from segnet_lab.runs.records import Scores
 from segnet_lab.training import checks
 from segnet_lab.training.batch_norm import refresh_batch_norm
-from segnet_lab.training.batches import Samples, batches
+from segnet_lab.training.batches import batches
 from segnet_lab.training.beginning import begin
 from segnet_lab.training.evaluation import evaluate
 from segnet_lab.training.losses import cross_entropy, weights_of
+from segnet_lab.training.samples import Samples, on_device
 from segnet_lab.training.session import interruptible, say
 from segnet_lab.training.state import TrainingState
+
+TOO_LARGE = (
+    "take a smaller batch_size, checkpointing=True, smaller images, or a narrower network (width= of create_model)"
+)
 
 
 class TrainingDiverged(SegNetLabError, ArithmeticError):
@@ -86,7 +94,12 @@ def train(
     Raises
     ------
     TrainingDiverged
-        The loss became nan or infinite. The last good weights stay in the run directory.
+        The loss became nan or infinite: found at that step on a CPU, at the end of the epoch on an accelerator. The
+        weights after the last whole epoch stay in the run directory, and the network gets them back; in the first epoch
+        there are none yet, and it has to be made anew. A step of float16 that is skipped, because its gradients were
+        larger than float16 goes, is none: the next ones are scaled less.
+    NotPossible
+        The device's memory is too small for a batch: says what needs less.
     ValueError
         `run_dir` holds another run, or model, data and recipe do not fit.
 
@@ -96,42 +109,52 @@ def train(
         Images that are in the training set and in the validation set; labels from which little can be learnt (a class
         that never occurs, nothing but void); a validation set that cannot be scored; a run that is resumed in another
         precision or with another number of threads.
+
+    Notes
+    -----
+    An accelerator only gets its work queued, and is waited for once an epoch. Its training images lie there as bytes if
+    they fit (`samples.on_device`); else threads read them ahead into pinned memory. So they do where the recipe has
+    augmentations: the CPU's cores make the changed copies, which are the same pictures everywhere.
     """
     recipe = checks.check_recipe(recipe, init)
     device = torch.device(device or default_device())
     network, data, validation = checks.check_arguments(model, data, validation, recipe, init, device)
     checks.warn_of_shared_images(data, validation)
     run = begin(run_dir, network, data, validation, recipe, init, show_progress)
-    dtype, steps = compute_dtype(device, recipe.precision), math.ceil(len(data) / recipe.batch_size)
+    if recipe.compile and model is network:
+        model = cast(nn.Module, torch.compile(network))
+    steps = math.ceil(len(data) / recipe.batch_size)
 
     with interruptible(run, recipe, show_progress) as progress:
         state = TrainingState(network, recipe, run)  # resumes; `network` is `model` without torch.compile's wrapper
         if not state.finished:
-            checks.warn_of_environment(run, dtype, state.epoch)
+            checks.warn_of_environment(run, state.dtype, state.epoch)
             weight = weights_of(recipe.balancing, data, device)
             criterion = partial(cross_entropy, weight=weight, ignore_index=data.ignore_index)
+            samples = data if recipe.augmentations else on_device(data, device)
             progress.reset(total=(recipe.epochs - state.epoch) * steps)
 
         for epoch in range(state.epoch + 1, recipe.epochs + 1):
             if state.out_of_patience:
                 break
-            start, losses = time.perf_counter(), []
+            start, losses, counts = time.perf_counter(), list[Tensor](), list[int]()
             torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # order and dropout follow from the epoch
             order = torch.randperm(len(data))  # every image once, in a new order each epoch (Section 3.2)
+            seen = Augmented(data, recipe.augmentations, recipe.seed, epoch) if recipe.augmentations else samples
+            progress.set_postfix(epoch=epoch, refresh=False)
             model.train()
-            for images, labels in batches(augmented(data, recipe, epoch), recipe.batch_size, device, order):
-                loss = step(model, state.optimizer, criterion, images, labels, dtype)
-                if not math.isfinite(loss):
-                    raise TrainingDiverged(
-                        f"the loss became {loss} in epoch {epoch}; the weights of epoch {epoch - 1} are kept in "
-                        f"{run.path}. A learning rate below {recipe.learning_rate} in a new run may help"
-                    )
-                losses.append(loss * len(images))  # the last minibatch may be smaller
-                progress.set_postfix(epoch=epoch, loss=f"{loss:.3f}", refresh=False)
+            for images, labels in batches(seen, recipe.batch_size, device, order):
+                with enough_memory("to train on", images.shape, device, TOO_LARGE):
+                    loss = step(model, state.optimizer, criterion, images, labels, state.dtype, state.scaler)
+                losses.append(loss)
+                counts.append(len(images))  # the last minibatch may be smaller
+                if not queues(device):
+                    progress.set_postfix(epoch=epoch, loss=f"{numbers([loss], state)[0]:.3f}", refresh=False)
                 progress.update()
-            row = {"epoch": epoch, "iteration": epoch * steps, "loss": sum(losses) / len(data)}
+            total = sum(loss * n for loss, n in zip(numbers(losses, state), counts, strict=True))
+            row = {"epoch": epoch, "iteration": epoch * steps, "loss": total / len(data)}
             if epoch % recipe.evaluate_every == 0 or epoch == recipe.epochs:
-                row |= validate(state, epoch, data, validation)
+                row |= validate(state, epoch, samples, validation)
             state.end_epoch(row | {"seconds": round(time.perf_counter() - start, 2)})
             say(state, progress, show_progress)
             if on_epoch:
@@ -152,17 +175,43 @@ def step(
     images: Tensor,
     labels: Tensor,
     dtype: torch.dtype,
-) -> float:
-    """One step of descent; gives the loss before it. If the loss is nan or infinite, no weight changes."""
+    scaler: GradScaler | None = None,
+) -> Tensor:
+    """One step of descent; gives the loss before it, a scalar on its device.
+
+    On a CPU no weight changes if the loss is nan or infinite; an accelerator is not asked, for that is to wait for it.
+    In float16, `scaler` multiplies the loss, and skips the step if gradients are infinite for that.
+    """
     optimizer.zero_grad()  # first of all: the last step's gradients need not live beside this step's maps
     with autocast(images.device, dtype), save_less(model):
         logits = forward(model, images)
     loss = criterion(logits, labels)
-    value = loss.item()
-    if math.isfinite(value):
-        loss.backward()
-        optimizer.step()
-    return value
+    if queues(loss.device) or math.isfinite(loss.item()):
+        scaler = scaler or GradScaler(enabled=False)  # which does nothing
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    return loss.detach()
+
+
+def numbers(losses: list[Tensor], state: TrainingState) -> list[float]:
+    """Losses as plain numbers, for which an accelerator is waited for once.
+
+    Raises
+    ------
+    TrainingDiverged
+        One of them is nan or infinite. The network has the weights after the last whole epoch again, if there is one.
+    """
+    values: list[float] = torch.stack(losses).tolist()
+    for value in values:
+        if not math.isfinite(value):
+            state.go_back()
+            kept = f"the weights of epoch {state.epoch} are kept in {state.run.path}" if state.epoch else "none is kept"
+            raise TrainingDiverged(
+                f"the loss became {value} in epoch {state.epoch + 1}; {kept}. A learning rate below "
+                f"{state.recipe.learning_rate} in a new run may help"
+            )
+    return values
 
 
 def forward(model: nn.Module, images: Tensor) -> Tensor:
@@ -179,13 +228,7 @@ def forward(model: nn.Module, images: Tensor) -> Tensor:
         ) from None
 
 
-def augmented(data: DataSet, recipe: Recipe, epoch: int) -> Samples:
-    """The training images as an epoch sees them: the paper's recipe leaves them as they are."""
-    names = recipe.augmentations
-    return Augmented(data, names, recipe.seed, epoch) if names else data
-
-
-def validate(state: TrainingState, epoch: int, data: DataSet, validation: DataSet | None) -> dict[str, float]:
+def validate(state: TrainingState, epoch: int, data: Samples, validation: DataSet | None) -> dict[str, float]:
     """Batch-norm statistics first, then the scores; keep the weights if G is the highest yet (Section 3.3)."""
     recipe = state.recipe
     refresh_batch_norm(state.network, data, batch_size=recipe.batch_size, precision=recipe.precision)

@@ -18,16 +18,36 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 }
 
 
-def make_optimizer(parameters: Iterable[nn.Parameter], recipe: Recipe) -> Optimizer:
+FUSED = ("sgd", "adam", "adamw")  # those that torch also has as one kernel, which can skip a step by itself
+
+
+def make_optimizer(parameters: Iterable[nn.Parameter], recipe: Recipe, scaled: bool = False) -> Optimizer:
     """What turns gradients into steps.
 
+    Parameters
+    ----------
+    parameters : iterable of Parameter
+    recipe : Recipe
+    scaled : bool
+        Whether a gradient scaler decides about each step, as in float16. The kernel of a fused optimizer then does, so
+        that nobody has to wait for the decision; for "rmsprop", which torch has not fused, the scaler reads one number
+        a step.
+
+    Examples
+    --------
     >>> make_optimizer([nn.Parameter(torch.zeros(1))], Recipe(learning_rate=0.01)).defaults["momentum"]
     0.9
     """
-    momentum = {"momentum": recipe.momentum} if recipe.optimizer in ("sgd", "rmsprop") else {}
-    return OPTIMIZERS[recipe.optimizer](
-        parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, **momentum
-    )
+    options: dict[str, object] = {"momentum": recipe.momentum} if recipe.optimizer in ("sgd", "rmsprop") else {}
+    if scaled and recipe.optimizer in FUSED:
+        options["fused"] = True
+    make = OPTIMIZERS[recipe.optimizer]
+    optimizer = make(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, **options)
+    if scaled and recipe.optimizer == "sgd" and recipe.momentum:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:  # torch leaves them unset where the first step of all is skipped
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
 
 
 def make_scheduler(optimizer: Optimizer, recipe: Recipe) -> LRScheduler | None:

@@ -127,3 +127,9 @@ def test_what_is_a_number():
 )
 def test_unknown_names_what_there_is(name, message):
     assert errors.unknown("model", name, ("segnet", "segnet_basic")) == message
+
+
+def test_a_flag_takes_no_value_on_the_command_line():
+    options = {"checkpointing": "--checkpointing", "batch_size": "--batch-size"}
+    said = errors.in_options("take batch_size=1 or checkpointing=True, it helps", options)
+    assert said == "take --batch-size 1 or --checkpointing, it helps"

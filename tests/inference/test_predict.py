@@ -246,3 +246,14 @@ def test_what_is_no_image_says_which_may_be_meant(image, message):
     for look in (sl.predict, sl.predict_with_uncertainty):
         with pytest.raises(ValueError, match=message):
             look(sl.create_model("bayesian_segnet_basic", width=0.1), image)
+
+
+def test_a_full_memory_says_what_to_do():
+    class Greedy(Bright):
+        def forward(self, x):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    with pytest.raises(
+        RuntimeError, match=r"too small for 1 image of 9x7 at once: give optimize\(model, low_memory=True"
+    ):
+        sl.predict(Greedy(), torch.rand(3, 9, 7))

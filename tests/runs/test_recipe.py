@@ -30,6 +30,7 @@ def test_the_default_is_the_papers():
         ({"weight_decay": inf}, "weight_decay=inf: give a number >= 0"),
         ({"patience": -1}, "patience=-1: give a number >= 0"),
         ({"checkpointing": 1}, "checkpointing=1: give True or False"),
+        ({"compile": "inductor"}, "compile='inductor': give True or False"),
         ({"optimizer": "sdg"}, "unknown optimizer 'sdg'. Did you mean 'sgd'"),
         ({"augmentation": "flip,colours"}, "unknown augmentation 'colours'. Did you mean 'colour'"),
         ({"schedule": "StepLr(step_size=3)"}, "'constant', or one of StepLR"),

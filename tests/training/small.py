@@ -4,6 +4,7 @@ import torch
 
 from segnet_lab import create_model, load_dataset
 from segnet_lab.runs.recipe import Recipe
+from segnet_lab.training import batches, evaluation, loop, samples
 from segnet_lab.training.loop import train
 from tests.helpers import Squares
 
@@ -65,3 +66,10 @@ def train_scenes(folder, data=None, epochs=1, validation=None, **options):
 def contents(folder):
     """All files of a run but its weights."""
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix != ".safetensors"}
+
+
+def as_accelerator(monkeypatch, free=2**40):
+    """Let the CPU pass for a device on which work is queued, with that much free memory."""
+    for module in (batches, evaluation, loop, samples):
+        monkeypatch.setattr(module, "queues", lambda device: True)
+    monkeypatch.setattr(samples, "free_memory", lambda device: free)

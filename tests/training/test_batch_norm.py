@@ -79,3 +79,13 @@ def test_every_image_counts_once_in_the_mean(order):
     refresh_batch_norm(model, data, batch_size=3, precision="float32")
     mean = torch.stack([data[i].image for i in range(7)]).mean((0, 2, 3))
     torch.testing.assert_close(model[0].running_mean, mean, rtol=1e-5, atol=1e-6)
+
+
+def test_in_float16_the_statistics_are_float32():
+    model, twin = network(), network()
+    for each, precision in ((model, "float16"), (twin, "float32")):
+        refresh_batch_norm(each, Squares(4), batch_size=2, precision=precision)
+    found, exact = (dict(each.named_buffers()) for each in (model, twin))
+    for name in (name for name in exact if "running" in name):
+        assert found[name].dtype == torch.float32
+        torch.testing.assert_close(found[name], exact[name], rtol=0.05, atol=0.01)

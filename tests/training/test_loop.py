@@ -4,20 +4,35 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from segnet_lab import load_run
+from segnet_lab._support.errors import SegNetLabError
 from segnet_lab.runs.directory import RunDirectory
 from segnet_lab.training import loop
 from segnet_lab.training.batches import batches
 from segnet_lab.training.evaluation import evaluate
 from segnet_lab.training.loop import TrainingDiverged, train
 from segnet_lab.training.losses import cross_entropy, median_frequency_weights
+from segnet_lab.training.samples import OnDevice
 from tests.helpers import Squares
-from tests.training.small import RECIPE, Interrupt, contents, network, run, scenes, train_scenes, weights
+from tests.training.small import (
+    RECIPE,
+    Interrupt,
+    as_accelerator,
+    contents,
+    network,
+    run,
+    scenes,
+    train_scenes,
+    weights,
+)
 
 
 def test_learns_what_can_be_learnt(tmp_path):
@@ -108,18 +123,24 @@ def test_a_loss_that_is_no_number_changes_no_weight():
     loss = loop.step(
         model, optimizer, lambda logits, _: logits.sum() * torch.nan, torch.rand(1, 3, 2, 2), None, torch.float32
     )
-    assert loss != loss
+    assert loss.isnan()
     assert torch.equal(weights(model), before)
 
 
-def test_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(tmp_path):
-    class Poisoned(Squares):
-        poisoned = False
+class Poisoned(Squares):
+    """Without a number in its images, once it is poisoned."""
 
-        def __getitem__(self, i):
-            sample = super().__getitem__(i)
-            return sample._replace(image=sample.image * torch.nan) if self.poisoned else sample
+    poisoned = False
 
+    def __getitem__(self, i):
+        sample = super().__getitem__(i)
+        return sample._replace(image=sample.image * torch.nan) if self.poisoned else sample
+
+
+@pytest.mark.parametrize("accelerator", [False, True])
+def test_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(tmp_path, monkeypatch, accelerator):
+    if accelerator:
+        as_accelerator(monkeypatch)
     data = Poisoned(7)
     train(network(), data, replace(RECIPE, epochs=2), tmp_path / "good", validation=None, show_progress=False)
     data.poisoned = True
@@ -128,11 +149,20 @@ def test_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(tmp_path):
     about = RunDirectory(tmp_path / "good").about()
     about["recipe"]["epochs"] = 4
     RunDirectory(tmp_path / "good").about_file.write_text(json.dumps(about))
+    model = network()
     with pytest.raises(TrainingDiverged, match=r"the loss became nan in epoch 3; the weights of epoch 2 are kept in"):
-        train(network(), data, RECIPE, tmp_path / "good", validation=None, show_progress=False)
+        train(model, data, RECIPE, tmp_path / "good", validation=None, show_progress=False)
     tensors, note = RunDirectory(tmp_path / "good").load_state()
     assert note["epoch"] == 2
     assert all(t.isfinite().all() for t in tensors.values())
+    assert all(torch.equal(t, tensors[f"model.{name}"]) for name, t in model.state_dict().items())
+
+
+def test_a_loss_that_is_no_number_in_the_first_epoch(tmp_path):
+    data = Poisoned(7)
+    data.poisoned = True
+    with pytest.raises(TrainingDiverged, match=r"the loss became nan in epoch 1; none is kept\. A learning rate below"):
+        train(network(), data, RECIPE, tmp_path, validation=None, show_progress=False)
 
 
 def test_the_validation_set_of_another_set_scores_under_its_own_name(tmp_path):
@@ -328,6 +358,26 @@ def test_a_compiled_network_is_saved_under_its_plain_names(tmp_path):
     assert evaluate(compiled, Squares(3)) == evaluate(again, Squares(3))
 
 
+def test_a_recipe_that_compiles_resumes_and_leaves_a_plain_run(tmp_path, monkeypatch):
+    called, real = [], torch.compile
+    monkeypatch.setattr(torch, "compile", lambda model: called.append(model) or real(model, backend="eager"))
+    recipe = replace(RECIPE, compile=True)
+    whole, history = run(tmp_path / "whole", recipe)
+    assert called == [whole]
+    assert RunDirectory(tmp_path / "whole").about()["recipe"]["compile"] is True
+    assert weights(load_run(tmp_path / "whole").model).equal(weights(whole))  # under plain names
+    assert not whole.training
+    stopped = replace(recipe, epochs=2)
+    run(tmp_path / "broken", stopped)
+    again, resumed = run(tmp_path / "broken", recipe, network(seed=9))
+    assert torch.equal(weights(whole), weights(again))
+    pd.testing.assert_frame_equal(history.drop(columns="seconds"), resumed.drop(columns="seconds"))
+    with pytest.raises(ValueError, match="its recipe has compile=True, this one False"):
+        run(tmp_path / "whole")
+    run(tmp_path / "mine", replace(recipe, epochs=1), real(network(), backend="eager"))
+    assert len(called) == 3  # one that is compiled already is taken as it is
+
+
 # ------------------------------------------------------------------------------------------------ what is said
 
 
@@ -362,9 +412,177 @@ def test_checkpointing_leaves_numba_alone(tmp_path, checkpointing):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.accelerator.is_available(), reason="no accelerator on this machine")
-def test_on_the_accelerator(tmp_path):
-    model, history = run(tmp_path)
-    assert next(model.parameters()).device.type == torch.accelerator.current_accelerator().type
+# ------------------------------------------------------------------------------------------------ never waiting
+
+
+class Reads(TorchFunctionMode):
+    """Counts what makes a number of Python out of a float tensor: each time, an accelerator would be waited for."""
+
+    names = ("item", "tolist", "cpu", "numpy", "__float__", "__bool__", "__format__", "__repr__")
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+        self.beneath = ReadsBeneath(self)
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if getattr(func, "__name__", "") in self.names and args[0].is_floating_point():
+            self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+class ReadsBeneath(TorchDispatchMode):
+    """The same, where torch itself reads one: `scaler.step` with an optimizer that is not fused, for example."""
+
+    def __init__(self, reads):
+        super().__init__()
+        self.reads = reads
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.reads.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """What is read between the first minibatch of an epoch and the last step."""
+    reads, real = Reads(), loop.batches
+
+    def watched(*args, **options):
+        with reads, reads.beneath:
+            yield from real(*args, **options)
+
+    monkeypatch.setattr(loop, "batches", watched)
+    return reads
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"precision": "float16"},
+        {"precision": "float16", "optimizer": "adam", "learning_rate": 0.001},
+        {"augmentation": "flip"},
+        {"checkpointing": True},
+    ],
+    ids=str,
+)
+def test_an_accelerator_is_waited_for_once_an_epoch(tmp_path, monkeypatch, reads, settings):
+    asked, real = [], loop.numbers
+    monkeypatch.setattr(loop, "numbers", lambda losses, state: asked.append(len(losses)) or real(losses, state))
+    recipe = replace(RECIPE, epochs=2, **settings)
+    _, expected = run(tmp_path / "cpu", recipe)
+    assert reads.count >= 2 * 3  # three steps an epoch: what is counted does happen
+    assert asked == [1, 1, 1, 3] * 2
+    reads.count, asked[:] = 0, []
+    as_accelerator(monkeypatch)
+    _, history = run(tmp_path / "accelerator", recipe)
+    assert reads.count == 0
+    assert asked == [3, 3]
+    pd.testing.assert_frame_equal(history.drop(columns="seconds"), expected.drop(columns="seconds"))
+
+
+def test_a_step_reads_no_number_of_its_tensors(monkeypatch):
+    """On the meta device there are none."""
+    monkeypatch.setattr(loop, "autocast", lambda *_: torch.enable_grad())
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3, padding=1), torch.nn.BatchNorm2d(2)).to("meta")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    images, labels = torch.empty(2, 3, 8, 8, device="meta"), torch.zeros(2, 8, 8, dtype=torch.int64, device="meta")
+    loss = loop.step(model, optimizer, cross_entropy, images, labels, torch.float32)
+    assert (loss.shape, loss.device.type) == ((), "meta")
+
+
+def test_scenes_are_trained_on_where_they_lie(tmp_path, monkeypatch):
+    """On an accelerator as bytes: the same images, so the same weights."""
+    expected, _ = train_scenes(tmp_path / "cpu", validation="val", epochs=2)
+    as_accelerator(monkeypatch)
+    stored, real = [], loop.on_device
+    monkeypatch.setattr(loop, "on_device", lambda *args: stored.append(real(*args)) or stored[-1])
+    model, _ = train_scenes(tmp_path / "accelerator", validation="val", epochs=2)
+    assert isinstance(stored[0], OnDevice)
+    assert torch.equal(weights(model), weights(expected))
+    assert load_run(tmp_path / "accelerator").scores == load_run(tmp_path / "cpu").scores
+
+
+# ------------------------------------------------------------------------------------------------ float16
+
+
+HALF = replace(RECIPE, precision="float16")
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
+def test_float16_resumes_to_the_same_weights_and_the_same_scale(tmp_path, optimizer):
+    recipe = replace(HALF, optimizer=optimizer, learning_rate=0.002)
+    whole, history = run(tmp_path / "whole", recipe)
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            network(), Interrupt(7, 7 + 2 * 14 + 3), recipe, tmp_path / "broken",
+            validation=Squares(3, split="val"), show_progress=False,
+        )  # fmt: skip
+    again, resumed = run(tmp_path / "broken", recipe, network(seed=9))
+    assert torch.equal(weights(whole), weights(again))
+    pd.testing.assert_frame_equal(history.drop(columns="seconds"), resumed.drop(columns="seconds"))
+    (tensors, note), (others, other) = (RunDirectory(tmp_path / name).load_state() for name in ("whole", "broken"))
+    assert note["scaler"] == other["scaler"]
+    assert note["scaler"]["_growth_tracker"] == 4 * 3  # steps since it grew, of all epochs
+    assert all(torch.equal(tensors[name], others[name]) for name in tensors)
+
+
+def test_steps_that_are_skipped_are_no_divergence(tmp_path, monkeypatch):
+    """2^120 times the loss overflows in float16, and so does 2^108: no step is taken, and the loss is a number."""
+    monkeypatch.setattr(torch.amp, "GradScaler", partial(torch.amp.GradScaler, init_scale=2.0**120))
+    model, history = run(tmp_path, HALF)
+    start = dict(network().named_parameters())
+    assert all(torch.equal(p, start[name]) for name, p in model.named_parameters())
     assert history["loss"].notna().all()
+    tensors, note = RunDirectory(tmp_path).load_state()
+    assert note["scaler"]["scale"] == 2.0 ** (120 - 12)
+    assert not any(t.any() for name, t in tensors.items() if name.startswith("momentum."))
+
+
+def test_in_float16_loss_and_statistics_are_float32(tmp_path, monkeypatch):
+    seen, real = set(), loop.cross_entropy
+
+    def noted(logits, *args, **options):
+        loss = real(logits, *args, **options)
+        seen.add((logits.dtype, loss.dtype))
+        return loss
+
+    monkeypatch.setattr(loop, "cross_entropy", noted)
+    model, _ = run(tmp_path, replace(HALF, epochs=1))
+    assert seen == {(torch.float16, torch.float32)}
+    assert {t.dtype for t in model.state_dict().values()} == {torch.float32, torch.int64}  # steps are counted
+    tensors, _ = RunDirectory(tmp_path).load_state()
+    assert {t.dtype for t in tensors.values()} == {torch.float32, torch.int64}
+
+
+def test_a_run_says_what_auto_took(tmp_path, monkeypatch):
+    monkeypatch.setattr("segnet_lab._support.devices._fast_bfloat16", lambda device: False)
+    monkeypatch.setattr("segnet_lab._support.devices._fast_float16", lambda device: True)
+    run(tmp_path, replace(RECIPE, precision="auto", epochs=1))
+    about = RunDirectory(tmp_path).about()
+    assert (about["recipe"]["precision"], about["computed_in"]) == ("auto", "float16")
+    assert "scaler" in RunDirectory(tmp_path).load_state()[1]
+
+
+# ------------------------------------------------------------------------------------------------ memory
+
+
+@pytest.mark.parametrize(
+    ("where", "images"), [("train", "3 images"), ("statistics", "3 images"), ("evaluate", "1 image")]
+)
+def test_a_full_memory_says_what_to_do(tmp_path, where, images):
+    class Greedy(torch.nn.Conv2d):
+        full = False
+
+        def forward(self, image):
+            in_statistics = not self.training and self.norm.training
+            now = "train" if self.training else "statistics" if in_statistics else "evaluate"
+            if self.full and now == where:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            return self.norm(super().forward(image))
+
+    model = Greedy(3, 2, 1)
+    model.norm, model.full = torch.nn.BatchNorm2d(2), True
+    with pytest.raises(SegNetLabError, match=rf"cpu is too small .* {images} of 32x32 at once: .*smaller"):
+        train(model, Squares(3), RECIPE, tmp_path, validation=None, show_progress=False)
