@@ -273,6 +273,8 @@ def with_memory(bench: Bench, group: str, makers: dict[str, Callable[[], Call]])
     """Peak memory of each form, alone on the device; then their times, in turns."""
     made, peaks = {}, {}
     for name, maker in makers.items():
+        if bench.over():
+            break
         try:
             before = bench.allocated()
             call = maker()

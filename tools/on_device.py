@@ -33,6 +33,7 @@ NEEDED = (  # by the kit, where no notebook is opened, and by its tests on a dev
     *("torch", "numpy", "scipy", "pandas", "PIL", "matplotlib", "torchmetrics", "safetensors", "yaml", "tqdm"),
     *("click", "cloudpickle", "psutil", "skimage", "pytest"),
 )
+TESTS = [f"tests/gpu/test_{name}.py" for name in ("operators", "training", "networks")]  # most important first
 HELPFUL = ("triton", "numba", "xdist")
 PROBE = """
 import importlib, importlib.metadata, json, sys
@@ -72,7 +73,7 @@ def steps(options: argparse.Namespace, out: Path, site: Path, camvid: Path | Non
         unpack = python(ROOT / "tools" / "pack_camvid.py", "--unpack", options.data, camvid)
         planned.append(Step("unpack", lambda _: unpack, most=1))
     at_once = ["-n", str(min(4, os.cpu_count() or 1))] if find_spec("xdist") else []
-    tests = python("-m", "pytest", "-v", "-m", "gpu", "tests/gpu", *at_once, "--durations=10")
+    tests = python("-m", "pytest", "-v", "-m", "gpu", *TESTS, *at_once, "--durations=10")
     tests += ["-p", "no:cacheprovider", "-o", "filterwarnings=default"]  # other versions, other warnings
     planned.append(Step("tests", lambda _: tests, 1 / 6, 2))
     gpu = python(ROOT / "benchmarks" / "gpu.py", "--out", out, *device, *size)
