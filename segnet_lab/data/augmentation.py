@@ -5,13 +5,14 @@ copies again, in whatever order they are asked for.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segnet_lab.data.base import DataSet, Sample
+from segnet_lab.data.base import Sample
 
 SCALES = 0.75, 1.5  # of "scale": from a wider view to a closer one
 BRIGHTNESS, CONTRAST, SATURATION = 0.3, 0.3, 0.4  # of "colour": by how much at most, as a share
@@ -61,10 +62,22 @@ def seed_of(seed: int, epoch: int, image: int) -> int:
     return int(np.random.SeedSequence([seed % 2**64, epoch, image]).generate_state(1, np.uint64)[0] >> 1)
 
 
-class Augmented:
-    """The samples of a training set, changed in another way each epoch."""
+class Changeable(Protocol):
+    """Images with label maps, by number, and the label of what lies outside: a data set, for example."""
 
-    def __init__(self, data: DataSet, names: tuple[str, ...], seed: int, epoch: int) -> None:
+    @property
+    def ignore_index(self) -> int:
+        """Label of void pixels."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, i: int, /) -> Sample: ...
+
+
+class Augmented:
+    """The samples of a training set, changed in another way each epoch, on the device where they lie."""
+
+    def __init__(self, data: Changeable, names: tuple[str, ...], seed: int, epoch: int) -> None:
         self.data, self.names, self.seed, self.epoch = data, names, seed, epoch
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor
 from segnet_lab._support.ahead import ahead
 from segnet_lab._support.devices import queues
 from segnet_lab.data.base import Sample, collate
-from segnet_lab.training.samples import OnDevice, Samples, readers
+from segnet_lab.training.samples import Samples, readers
 
 Batch = tuple[Tensor, Tensor]  # images (B, 3, H, W), labels (B, H, W)
 
@@ -39,8 +39,8 @@ def read_batches(
     indices = torch.arange(len(data)) if order is None else order
     chunks = [chosen.tolist() for chosen in indices.split(size)]
     read = partial(_read, data, one_size, device.type == "cuda")
-    waits = not queues(device) or isinstance(data, OnDevice)
-    for groups in map(read, chunks) if waits else ahead(read, chunks, readers(data)):
+    threads = readers(data) if queues(device) else 0
+    for groups in ahead(read, chunks, threads) if threads else map(read, chunks):
         yield from groups
 
 

@@ -113,8 +113,8 @@ def train(
     Notes
     -----
     An accelerator only gets its work queued, and is waited for once an epoch. Its training images lie there as bytes if
-    they fit (`samples.on_device`); else threads read them ahead into pinned memory. So they do where the recipe has
-    augmentations: the CPU's cores make the changed copies, which are the same pictures everywhere.
+    they fit (`samples.on_device`); else threads read them ahead into pinned memory. So they do where the recipe has the
+    augmentation "scale", which is left to the CPU's cores: it reads a number of each image to fill what lies outside.
     """
     recipe = checks.check_recipe(recipe, init)
     device = torch.device(device or default_device())
@@ -131,7 +131,7 @@ def train(
             checks.warn_of_environment(run, state.dtype, state.epoch)
             weight = weights_of(recipe.balancing, data, device)
             criterion = partial(cross_entropy, weight=weight, ignore_index=data.ignore_index)
-            samples = data if recipe.augmentations else on_device(data, device)
+            samples = data if "scale" in recipe.augmentations else on_device(data, device)
             progress.reset(total=(recipe.epochs - state.epoch) * steps)
 
         for epoch in range(state.epoch + 1, recipe.epochs + 1):
@@ -140,7 +140,7 @@ def train(
             start, losses, counts = time.perf_counter(), list[Tensor](), list[int]()
             torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # order and dropout follow from the epoch
             order = torch.randperm(len(data))  # every image once, in a new order each epoch (Section 3.2)
-            seen = Augmented(data, recipe.augmentations, recipe.seed, epoch) if recipe.augmentations else samples
+            seen = Augmented(samples, recipe.augmentations, recipe.seed, epoch) if recipe.augmentations else samples
             progress.set_postfix(epoch=epoch, refresh=False)
             model.train()
             for images, labels in batches(seen, recipe.batch_size, device, order):

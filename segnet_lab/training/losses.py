@@ -44,7 +44,9 @@ def cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = None, 
     tensor(1.3863)
     """
     logits = logits.float()  # a sum over pixels needs more than bfloat16
-    total = F.cross_entropy(logits, target, weight=weight, ignore_index=ignore_index, reduction="sum")
+    # torch's own sum over a map is in any order on CUDA, and refused under use_deterministic_algorithms(True)
+    reduction = "none" if torch.are_deterministic_algorithms_enabled() else "sum"
+    total = F.cross_entropy(logits, target, weight=weight, ignore_index=ignore_index, reduction=reduction).sum()
     return total / (target != ignore_index).sum().clamp(min=1)
 
 

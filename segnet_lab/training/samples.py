@@ -1,6 +1,6 @@
 """The images that a training reads: from a data set, or from an accelerator on which their bytes lie."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,13 +22,18 @@ class Samples(Protocol):
     def __getitem__(self, i: int, /) -> Sample: ...
 
 
+Set = TypeVar("Set", bound=Samples)
+
+
 def readers(data: Samples) -> int:
-    """How many threads may read at a time: one, where it is not known that samples bear more."""
-    whole = data.data if isinstance(data, Augmented) else data
-    return min(READERS, torch.get_num_threads()) if isinstance(whole, SegmentationDataset) else 1
+    """How many threads read ahead: none from a device, one where it is not known that a data set bears more."""
+    source = data.data if isinstance(data, Augmented) else data
+    if isinstance(source, OnDevice):
+        return 0
+    return min(READERS, torch.get_num_threads()) if isinstance(source, SegmentationDataset) else 1
 
 
-def on_device(data: Samples, device: torch.device) -> Samples:
+def on_device(data: Set, device: torch.device) -> "Set | OnDevice":
     """The training set where it is read fastest: on an accelerator, if it consists of bytes that fit there.
 
     Parameters
@@ -45,7 +50,7 @@ def on_device(data: Samples, device: torch.device) -> Samples:
     """
     if not queues(device):
         return data
-    stored, limit = OnDevice(device), SHARE * free_memory(device)
+    stored, limit = OnDevice(device, getattr(data, "ignore_index", -100)), SHARE * free_memory(device)
     for sample in ahead(data.__getitem__, range(len(data)), readers(data)):
         too_large = len(data) * (sample.image.numel() + sample.label.numel()) > limit  # if all were of this size
         if too_large or not stored.add(sample):
@@ -56,6 +61,12 @@ def on_device(data: Samples, device: torch.device) -> Samples:
 class OnDevice:
     """Images and label maps as bytes on a device, given as the samples that they were made from, to the last bit.
 
+    Parameters
+    ----------
+    device : torch.device
+    ignore_index : int
+        The label of void, for those who ask.
+
     Examples
     --------
     >>> sample = Sample(torch.tensor([0, 51, 255]).reshape(3, 1, 1) / 255, torch.tensor([[11]]))
@@ -64,7 +75,8 @@ class OnDevice:
     (True, 1, True, tensor([[11]]))
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, ignore_index: int = -100) -> None:
+        self.ignore_index = ignore_index
         self._bytes: list[tuple[Tensor, Tensor]] = []
         self._white = torch.tensor(255.0, device=device)  # by a plain number, CUDA multiplies by its inverse instead
 

@@ -98,3 +98,14 @@ def test_seeds_of_neighbours_differ():
     assert len(seeds) == 3 * 19 * 50
     with pytest.raises((ValueError, OverflowError)):
         seed_of(0, -1, 0)
+
+
+@pytest.mark.parametrize(("names", "reads"), [(("flip", "colour"), False), (("scale",), True)])
+def test_which_changes_read_a_number_of_the_image(names, reads):
+    """On the meta device there are none. Where images lie on an accelerator, it would be waited for."""
+    sample = Sample(torch.empty(3, 8, 8, device="meta"), torch.zeros(8, 8, dtype=torch.int64, device="meta"))
+    if reads:
+        with pytest.raises(RuntimeError, match="meta"):
+            augment(sample, names, VOID, 0)
+    else:
+        assert augment(sample, names, VOID, 0).image.device.type == "meta"

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from segnet_lab import load_run
 from segnet_lab._support.errors import SegNetLabError
 from segnet_lab.runs.directory import RunDirectory
+from segnet_lab.runs.recipe import Recipe
 from segnet_lab.training import loop
 from segnet_lab.training.batches import batches
 from segnet_lab.training.evaluation import evaluate
@@ -462,7 +463,7 @@ def reads(monkeypatch):
         {},
         {"precision": "float16"},
         {"precision": "float16", "optimizer": "adam", "learning_rate": 0.001},
-        {"augmentation": "flip"},
+        {"augmentation": "flip,scale,colour"},
         {"checkpointing": True},
     ],
     ids=str,
@@ -492,14 +493,22 @@ def test_a_step_reads_no_number_of_its_tensors(monkeypatch):
     assert (loss.shape, loss.device.type) == ((), "meta")
 
 
-def test_scenes_are_trained_on_where_they_lie(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("augmentation", "there"), [("none", True), ("flip,colour", True), ("flip,scale", False)])
+def test_scenes_are_trained_on_where_they_lie(tmp_path, monkeypatch, augmentation, there):
     """On an accelerator as bytes: the same images, so the same weights."""
-    expected, _ = train_scenes(tmp_path / "cpu", validation="val", epochs=2)
+    recipe = Recipe(epochs=2, batch_size=3, precision="float32", augmentation=augmentation)
+
+    def trained(folder):
+        model = network(num_classes=11)
+        train(model, scenes(), recipe, folder, validation="val", show_progress=False)
+        return model
+
+    expected = trained(tmp_path / "cpu")
     as_accelerator(monkeypatch)
     stored, real = [], loop.on_device
     monkeypatch.setattr(loop, "on_device", lambda *args: stored.append(real(*args)) or stored[-1])
-    model, _ = train_scenes(tmp_path / "accelerator", validation="val", epochs=2)
-    assert isinstance(stored[0], OnDevice)
+    model = trained(tmp_path / "accelerator")
+    assert [isinstance(samples, OnDevice) for samples in stored] == [True] * there
     assert torch.equal(weights(model), weights(expected))
     assert load_run(tmp_path / "accelerator").scores == load_run(tmp_path / "cpu").scores
 

@@ -17,6 +17,21 @@ def test_by_hand():
     torch.testing.assert_close(cross_entropy(logits, target, torch.tensor([2.0, 5.0])), expected)
 
 
+def test_deterministic_algorithms_get_a_loss_that_they_allow(monkeypatch):
+    """On CUDA torch refuses its sum over a map then; what comes out is the same."""
+    asked, real = [], F.cross_entropy
+    monkeypatch.setattr(F, "cross_entropy", lambda *a, **o: asked.append(o["reduction"]) or real(*a, **o))
+    logits, target = torch.randn(2, 3, 5, 4, requires_grad=True), torch.randint(0, 4, (2, 5, 4))
+    results = []
+    for deterministic in (False, True):
+        torch.use_deterministic_algorithms(deterministic)
+        loss = cross_entropy(logits, target, torch.tensor([1.0, 2.0, 3.0]), ignore_index=3)
+        results.append((loss.detach(), *torch.autograd.grad(loss, logits)))
+    torch.use_deterministic_algorithms(False)
+    assert asked == ["sum", "none"]
+    torch.testing.assert_close(*results)
+
+
 def test_divides_by_pixels_not_by_weights():
     logits, target = torch.randn(2, 3, 4, 5), torch.randint(0, 3, (2, 4, 5))
     weight = torch.tensor([0.5, 2.0, 7.0])

@@ -89,3 +89,4 @@ def test_only_sets_that_are_known_to_bear_it_are_read_by_several_threads(monkeyp
     assert readers(scenes()) == readers(scenes().part([1, 2])) == samples.READERS
     assert readers(Augmented(scenes(), ("flip",), 0, 1)) == samples.READERS
     assert readers(Squares(3)) == readers(Augmented(Squares(3), ("flip",), 0, 1)) == 1
+    assert readers(OnDevice(CPU)) == readers(Augmented(OnDevice(CPU), ("flip",), 0, 1)) == 0
