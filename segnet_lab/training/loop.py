@@ -34,9 +34,7 @@ from segnet_lab.training.samples import Samples, on_device
 from segnet_lab.training.session import interruptible, say
 from segnet_lab.training.state import TrainingState
 
-TOO_LARGE = (
-    "take a smaller batch_size, checkpointing=True, smaller images, or a narrower network (width= of create_model)"
-)
+TOO_LARGE = "take a smaller batch_size, checkpointing=True, smaller images, or a narrower network (width=0.5)"
 
 
 class TrainingDiverged(SegNetLabError, ArithmeticError):
