@@ -4,7 +4,7 @@ A Fourier transform turns a convolution into a product. The map is cut into over
 of each frequency of a tile, a small matrix takes the input channels to the output channels; transformed back, the 10x10
 numbers in which no filter has reached over the tile's edge are the result. For a pixel and a pair of channels that is
 6 multiplications in place of 49. The transforms are matrix products, too, with tables of cosines and sines, so that
-the same well-kept routine does all the work, and a row of tiles stays in the cache.
+the same well-kept routine does all the work, and some tiles at a time stay in the cache.
 
 For inference on a CPU, in float32 or float64 (`segnet_lab.inference.fast` decides). benchmarks/ measures it.
 """
@@ -19,6 +19,7 @@ from segnet_lab._support.errors import InvalidInput
 TILE = 16
 FREQUENCIES = TILE // 2 + 1  # along the rows of a real tile; the others are their conjugates
 LEAST_CHANNELS = 64  # with 32 it depends on the processor; with fewer, the transforms take longer than they save
+AT_A_TIME = 64  # tiles: with fewer, the matrices are too small to be multiplied quickly; more leave the cache
 
 
 def pays(conv: nn.Conv2d) -> bool:
@@ -73,26 +74,28 @@ class FFTConv(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        """Tile by tile, a row of tiles at a time."""
+        """A row of tiles at a time, or several if they are short."""
         x = x.permute(0, 2, 3, 1)
         b, h, w, c = x.shape
         down, across = math.ceil(h / self.step), math.ceil(w / self.step)  # tiles
-        result = x.new_empty(b, down * self.step, across * self.step, self.real.shape[2])
-        band = x.new_zeros(TILE, (across - 1) * self.step + TILE, c)  # the rows of a row of tiles
+        result = x.new_empty(b, down, self.step, across, self.step, self.real.shape[2])
+        some = max(1, AT_A_TIME // across)
         for image, place in zip(x, result, strict=True):
-            for top in range(0, h, self.step):
-                first = top - self.padding
-                rows = slice(max(first, 0), min(first + TILE, h))
-                if rows.stop - rows.start < TILE:
-                    band.zero_()
-                band[rows.start - first : rows.stop - first, self.padding : self.padding + w] = image[rows]
-                place[top : top + self.step].unflatten(1, (across, self.step)).copy_(self._tiles(band))
-        return result[:, :h, :w].permute(0, 3, 1, 2)
+            for top in range(0, down, some):
+                rows = min(some, down - top)
+                first, height = top * self.step - self.padding, rows * self.step + 2 * self.padding  # of their pixels
+                inside = image[max(first, 0) : first + height]
+                above = max(-first, 0)
+                band = x.new_zeros(height, across * self.step + 2 * self.padding, c)
+                band[above : above + len(inside), self.padding : self.padding + w] = inside
+                place[top : top + rows] = self._tiles(band)
+        return result.flatten(3, 4).flatten(1, 2)[:, :h, :w].permute(0, 3, 1, 2)
 
     def _tiles(self, band: Tensor) -> Tensor:
-        """(16, width, C) -> (10, tiles, 10, O). Sizes: u, v frequencies; i, j rows and columns of a tile; t tiles."""
-        tiles = band.unfold(1, TILE, self.step).permute(0, 3, 1, 2)  # i j t C
-        t, c = tiles.shape[2:]
+        """(height, width, C) -> (down, 10, across, 10, O). u, v: frequencies; i, j: rows and columns of a tile."""
+        tiles = band.unfold(0, TILE, self.step).unfold(1, TILE, self.step).permute(3, 4, 0, 1, 2)
+        down, across, c = tiles.shape[2:]
+        t = down * across
         rows = (self.to_u @ tiles.reshape(TILE, -1)).view(FREQUENCIES, 2 * TILE, t * c)  # u | 2 j | t C
         x_real, x_imaginary = (_each(m, rows).view(FREQUENCIES * TILE, t, c) for m in self.to_v)  # u v | t | C
         y_real = torch.bmm(x_real, self.real).baddbmm_(x_imaginary, self.imaginary, alpha=-1)
@@ -101,10 +104,10 @@ class FFTConv(nn.Module):
         columns = _each(self.from_v[0], y_real.view(sizes))  # u | 2 j | t O
         columns.baddbmm_(self.from_v[1].expand(FREQUENCIES, -1, -1), y_imaginary.view(sizes))
         y = self.from_u @ columns.view(2 * FREQUENCIES, -1)  # i | j t O
-        y = y.view(self.step, self.step, t, -1)
+        y = y.view(self.step, self.step, down, across, -1)
         if self.bias is not None:
             y += self.bias
-        return y.transpose(1, 2)
+        return y.permute(2, 0, 3, 1, 4)
 
 
 def _each(matrix: Tensor, columns: Tensor) -> Tensor:
