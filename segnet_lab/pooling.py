@@ -154,8 +154,9 @@ def _pick(x: Tensor, codes: Tensor) -> Tensor:
 
 
 def _larger(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """The larger of two maps, and where it is the second. A tie is the first; nan wins, as in torch."""
-    return torch.maximum(first, second), (second > first) | (second != second)
+    """The larger of two maps, and where it is the second. A tie is the first, also of 0 and -0; nan wins."""
+    wins = (second > first) | (second != second)
+    return torch.where(wins, second, first), wins
 
 
 def _even(x: Tensor, fill: float) -> Tensor:

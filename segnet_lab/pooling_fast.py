@@ -1,6 +1,6 @@
 """Faster ways to pool with codes, all with the result of `segnet_lab.pooling`'s plain torch, to the last bit.
 
-`fastest` chooses. A new way is a `Backend` of its own and a line in that function.
+Each is a `Backend`; `pooling_operators.fastest` chooses.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,47 +11,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segnet_lab._support import compiled
 from segnet_lab._support.compiled import kernel
 from segnet_lab.pooling_codes import packed_bytes, pooled_size
 
-COMPILED_FROM = 2**18  # elements of a full-size map: it takes longer than a millisecond. Loading numba takes a second
 BAND = 2**18  # elements of a full-size map that torch operations work on at a time: their steps stay in the cache
-_INTEGER = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by element size
+INTEGER = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by element size
 
 
 class Backend(NamedTuple):
-    """One way to do the three operations."""
+    """One way to do the three operations; maps come out in the memory format that they came in."""
 
     pool: Callable[[Tensor, bool], tuple[Tensor, Tensor]]  # x, after a ReLU? -> values, codes
     unpool: Callable[[Tensor, Tensor, Sequence[int]], Tensor]  # values, codes, size -> sparse map
     pick: Callable[[Tensor, Tensor], Tensor]  # x, codes -> the values at those corners
 
 
-def fastest(plain: Backend, x: Tensor, elements: int) -> Backend:
-    """The fastest way to work on `x`.
-
-    Parameters
-    ----------
-    plain : Backend
-        Torch operations, for every device.
-    x : Tensor
-        A full-size or a pooled map: its device and dtype matter.
-    elements : int
-        Of the full-size map.
-    """
-    if x.device.type != "cpu":
-        return plain
-    if elements >= COMPILED_FROM and type(x) is Tensor and x.element_size() in _INTEGER and compiled.available():
-        return COMPILED
-    return in_bands(plain) if elements > BAND else plain
-
-
 def only(x: Tensor, here: Tensor) -> Tensor:
     """`x` where `here`, 0 elsewhere, by a mask over the bits: half the time of torch.where, but cannot be exported."""
-    if torch.compiler.is_exporting() or x.element_size() not in _INTEGER:
+    if torch.compiler.is_exporting() or x.element_size() not in INTEGER:
         return torch.where(here, x, torch.zeros((), dtype=x.dtype, device=x.device))
-    bits = _INTEGER[x.element_size()]
+    bits = INTEGER[x.element_size()]
     return (x.view(bits) & -here.to(bits)).view(x.dtype)
 
 
@@ -168,7 +147,7 @@ def _channels_last(x: Tensor) -> Tensor:
 
 def _bits(x: Tensor) -> np.ndarray:
     """The bits of floats as a numpy array of integers, without a copy."""
-    return x.view(_INTEGER[x.element_size()]).numpy()
+    return x.view(INTEGER[x.element_size()]).numpy()
 
 
 # --------------------------------------------------------------------------------------------------

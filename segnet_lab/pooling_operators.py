@@ -10,8 +10,32 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from segnet_lab import pooling_fast, pooling_triton
+from segnet_lab._support import compiled
 from segnet_lab.pooling_codes import packed_bytes, pooled_size
-from segnet_lab.pooling_fast import Backend, empty_map, fastest
+from segnet_lab.pooling_fast import COMPILED, INTEGER, Backend, empty_map, in_bands
+from segnet_lab.pooling_triton import TRITON
+
+COMPILED_FROM = 2**18  # elements of a full-size map: it takes longer than a millisecond. Loading numba takes a second
+
+
+def fastest(plain: Backend, x: Tensor, elements: int) -> Backend:
+    """The fastest way to work on `x`; a new one is a `Backend` of its own and a line in here.
+
+    Parameters
+    ----------
+    plain : Backend
+        Torch operations, for every device.
+    x : Tensor
+        A full-size or a pooled map: its device and dtype matter.
+    elements : int
+        Of the full-size map.
+    """
+    if x.device.type != "cpu":
+        return TRITON if pooling_triton.available(x, elements) else plain
+    if elements >= COMPILED_FROM and type(x) is Tensor and x.element_size() in INTEGER and compiled.available():
+        return COMPILED
+    return in_bands(plain) if elements > pooling_fast.BAND else plain
 
 
 def operators(plain: Backend) -> Backend:

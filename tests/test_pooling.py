@@ -66,7 +66,7 @@ def test_two_bits_a_window_as_in_the_first_stage_of_segnet_basic():
 maps = st.tuples(st.integers(1, 2), st.integers(1, 5), st.integers(1, 65), st.integers(1, 65), st.integers(0, 2**31))
 
 
-@given(maps, st.sampled_from(LAYOUTS), st.sampled_from(["ties", "normal", "infinite", "nan"]))
+@given(maps, st.sampled_from(LAYOUTS), st.sampled_from(["ties", "zeros", "normal", "infinite", "nan"]))
 @settings(deadline=None, max_examples=150)
 def test_bit_identical_to_torch(shape_and_seed, layout, kind):
     *shape, seed = shape_and_seed
@@ -74,6 +74,8 @@ def test_bit_identical_to_torch(shape_and_seed, layout, kind):
     x = torch.randint(-2, 3, shape, generator=generator).float()
     if kind == "normal":
         x = torch.randn(shape, generator=generator)
+    elif kind == "zeros":
+        x = 0 * x  # of both signs
     elif kind in ("infinite", "nan"):
         x[torch.rand(shape, generator=generator) < 0.3] = -torch.inf if kind == "infinite" else torch.nan
     x = x.contiguous(memory_format=layout)

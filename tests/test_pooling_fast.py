@@ -5,10 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segnet_lab import pooling, pooling_fast
+from segnet_lab import pooling, pooling_fast, pooling_operators
 from segnet_lab._support import compiled
 from segnet_lab.pooling import PLAIN
-from segnet_lab.pooling_fast import COMPILED, fastest, in_bands
+from segnet_lab.pooling_fast import COMPILED, in_bands
 
 needs_numba = pytest.mark.skipif(not compiled.available(), reason="numba is not installed or switched off")
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
@@ -85,7 +85,7 @@ def test_the_memory_format_stays(backend, layout, monkeypatch):
 
 @needs_numba
 def test_gradients_through_compiled_loops(monkeypatch):
-    monkeypatch.setattr(pooling_fast, "COMPILED_FROM", 0)
+    monkeypatch.setattr(pooling_operators, "COMPILED_FROM", 0)
     x = torch.randn(2, 3, 5, 7, dtype=torch.float64, requires_grad=True)
 
     def round_trip(x):
@@ -94,17 +94,3 @@ def test_gradients_through_compiled_loops(monkeypatch):
 
     assert torch.autograd.gradcheck(round_trip, x)
     assert torch.autograd.gradgradcheck(round_trip, x)
-
-
-def test_what_is_chosen(monkeypatch):
-    monkeypatch.setattr(pooling_fast, "BAND", 2**17)
-    x, of_the_gpu = torch.zeros(1), torch.zeros(1, device="meta")
-    monkeypatch.setattr(compiled, "available", lambda: False)
-    assert fastest(PLAIN, x, 2**17) is PLAIN
-    assert fastest(PLAIN, x, 2**17 + 1) is fastest(PLAIN, x, 2**18) is in_bands(PLAIN)
-    assert fastest(PLAIN, of_the_gpu, 2**18) is PLAIN
-    monkeypatch.setattr(compiled, "available", lambda: True)
-    assert fastest(PLAIN, x, 2**18 - 1) is in_bands(PLAIN)
-    assert fastest(PLAIN, x, 2**18) is COMPILED
-    assert fastest(PLAIN, torch.nn.Parameter(x), 2**18) is in_bands(PLAIN)
-    assert fastest(PLAIN, of_the_gpu, 2**18) is PLAIN

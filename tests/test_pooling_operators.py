@@ -5,8 +5,12 @@ import torch
 import torch.nn.functional as F
 from torch.autograd.graph import saved_tensors_hooks
 
-from segnet_lab import pooling_operators
-from segnet_lab.pooling import OPERATORS, max_pool_2x2, max_unpool_2x2, packed_bytes, relu_max_pool_2x2
+from segnet_lab import pooling_fast, pooling_operators, pooling_triton
+from segnet_lab._support import compiled
+from segnet_lab.pooling import OPERATORS, PLAIN, max_pool_2x2, max_unpool_2x2, packed_bytes, relu_max_pool_2x2
+from segnet_lab.pooling_fast import COMPILED, in_bands
+from segnet_lab.pooling_operators import fastest
+from segnet_lab.pooling_triton import TRITON
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own compiler uses it
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
@@ -120,3 +124,21 @@ def test_the_fastest_way_is_taken_at_every_step(monkeypatch):
     max_unpool_2x2(values, codes, (6, 8)).sum().backward()
     # pool; unpool: the full-size map counts; its gradient picks from one, that of pooling unpools again
     assert chosen == [((1, 2, 6, 8), 96), ((1, 2, 3, 4), 96), ((1, 2, 6, 8), 96), ((1, 2, 3, 4), 96)]
+
+
+def test_what_is_fastest(monkeypatch):
+    monkeypatch.setattr(pooling_fast, "BAND", 2**17)
+    x = torch.zeros(1)
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    assert fastest(PLAIN, x, 2**17) is PLAIN
+    assert fastest(PLAIN, x, 2**17 + 1) is fastest(PLAIN, x, 2**18) is in_bands(PLAIN)
+    monkeypatch.setattr(compiled, "available", lambda: True)
+    assert fastest(PLAIN, x, 2**18 - 1) is in_bands(PLAIN)
+    assert fastest(PLAIN, x, 2**18) is COMPILED
+    assert fastest(PLAIN, torch.nn.Parameter(x), 2**18) is in_bands(PLAIN)
+
+
+@pytest.mark.parametrize(("serves", "way"), [(True, TRITON), (False, PLAIN)])
+def test_what_is_fastest_on_another_device(serves, way, monkeypatch):
+    monkeypatch.setattr(pooling_triton, "available", lambda x, elements: serves)
+    assert fastest(PLAIN, torch.zeros(1, device="meta"), 2**18) is way
