@@ -17,7 +17,7 @@ from torch.utils.data import Subset
 
 from segnet_lab._support.devices import autocast, default_device, queues
 from segnet_lab._support.enough_memory import enough_memory
-from segnet_lab._support.errors import InvalidInput, SegNetLabError
+from segnet_lab._support.errors import InvalidInput, NotPossible, SegNetLabError
 from segnet_lab.data.augmentation import Augmented
 from segnet_lab.data.base import DataSet, Sample
 from segnet_lab.metrics.conventions import SCORES
@@ -97,7 +97,7 @@ def train(
         there are none yet, and it has to be made anew. A step of float16 that is skipped, because its gradients were
         larger than float16 goes, is none: the next ones are scaled less.
     NotPossible
-        The device's memory is too small for a batch: says what needs less.
+        The device's memory is too small for a batch: says what needs less. Or `torch.compile` fails.
     ValueError
         `run_dir` holds another run, or model, data and recipe do not fit.
 
@@ -213,7 +213,7 @@ def numbers(losses: list[Tensor], state: TrainingState) -> list[float]:
 
 
 def forward(model: nn.Module, images: Tensor) -> Tensor:
-    """Logits of a batch; one that batch normalisation cannot be trained on is refused."""
+    """Logits of a batch; one that batch normalisation cannot be trained on is refused, and so is a failing compiler."""
     try:
         return model(images)
     except ValueError as error:
@@ -224,6 +224,11 @@ def forward(model: nn.Module, images: Tensor) -> Tensor:
             f"batch normalisation cannot be trained on a single value, and {len(images)} image of {h}x{w} shrinks "
             "to one: take larger images, or a batch_size that leaves no single image over"
         ) from None
+    except RuntimeError as error:  # torch loads the module that has its class when it compiles
+        if all(kind.__name__ != "BackendCompilerFailed" for kind in type(error).__mro__):
+            raise
+        reason = str(getattr(error, "inner_exception", error)).partition("\n")[0]
+        raise NotPossible(f"torch.compile fails here ({reason}): mend that, or train without compile=True") from error
 
 
 def validate(state: TrainingState, epoch: int, data: Samples, validation: DataSet | None) -> dict[str, float]:

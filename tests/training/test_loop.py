@@ -379,6 +379,18 @@ def test_a_recipe_that_compiles_resumes_and_leaves_a_plain_run(tmp_path, monkeyp
     assert len(called) == 3  # one that is compiled already is taken as it is
 
 
+def test_a_compiler_that_fails_says_what_to_do(tmp_path, monkeypatch):
+    def broken(*_):
+        raise OSError("no compiler found")
+
+    real = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda model: real(model, backend=broken))
+    with pytest.raises(
+        SegNetLabError, match=r"fails here \(.*no compiler found\): mend that, or train without compile="
+    ):
+        run(tmp_path, replace(RECIPE, compile=True))
+
+
 # ------------------------------------------------------------------------------------------------ what is said
 
 
