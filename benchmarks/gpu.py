@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 from naive import NaiveSegNet  # noqa: E402
 
-from segnet_lab import create_model, optimize, paper, pooling  # noqa: E402
+from segnet_lab import create_model, optimize, paper, pooling, pooling_triton  # noqa: E402
 from segnet_lab._support.devices import autocast  # noqa: E402
 from segnet_lab.models.recompute import save_less  # noqa: E402
 from segnet_lab.probe.costs import costs  # noqa: E402
@@ -148,6 +148,8 @@ def machine(bench: Bench) -> Iterator[Row]:
         about |= {"processors": card.multi_processor_count, "capability": f"{card.major}.{card.minor}"}
         about["driver"] = said_by("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
         about["tf32"] = torch.backends.cudnn.allow_tf32
+        one = torch.zeros(1, device=bench.device).view(1, 1, 1, 1)
+        about["pooling"] = "Triton" if pooling_triton.available(one, 1) else "torch"
     else:
         yield {"group": "not measured", "name": "alone, peak_mb", "error": "measured on CUDA only"}
     yield {"group": "machine", "name": about.get("card", platform.processor() or platform.machine())} | about

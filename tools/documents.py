@@ -259,7 +259,8 @@ def accelerator() -> str:
         return "**Not yet measured on a device.**"
     rows = [json.loads(line) for line in ON_DEVICE.read_text(encoding="utf-8").splitlines()]
     about = next(row for row in rows if row["group"] == "machine")
-    facts = "{date}: {name}, driver {driver}, CUDA {cuda}, torch {torch}, triton {triton}; images of {size}."
+    facts = "{date}: {name}, driver {driver}, CUDA {cuda}, torch {torch}, triton {triton}; "
+    facts += "pooling by {pooling}; images of {size}."
     parts = [facts.format(**about), device_aims(rows)]
     for title, (begins, columns) in MEASURED.items():
         lines = [

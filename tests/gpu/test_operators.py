@@ -4,8 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
-from segnet_lab.pooling import max_pool_2x2, max_unpool_2x2, packed_bytes, relu_max_pool_2x2
+from segnet_lab import pooling_triton
+from segnet_lab.pooling import OPERATORS, max_pool_2x2, max_unpool_2x2, packed_bytes, relu_max_pool_2x2
 
 pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")]  # torch's own
 
@@ -75,6 +77,25 @@ def test_the_same_bits_every_time(device, dtype, layout):
     first = *ours(x), gradient(ours, x, x)
     for _ in range(4):
         assert all(map(torch.equal, (*ours(x), gradient(ours, x, x)), first))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_one_kernel_each(device, dtype, layout):
+    """Of Triton, which does not fall back; torch's profiler sees what the device is given."""
+    if device.type != "cuda":
+        pytest.skip("kernels are Triton's, which needs CUDA or ROCm")
+    x = torch.randn(2, 64, 90, 121).to(device, dtype).contiguous(memory_format=layout)
+    assert pooling_triton.available(x, x.numel())
+    values, codes = OPERATORS.pool(x, False)
+    calls = [lambda: OPERATORS.pool(x, True), lambda: OPERATORS.unpool(values, codes, (90, 121))]
+    for call in [*calls, lambda: OPERATORS.pick(x, codes)]:
+        call()  # compiles
+        with profile(activities=[ProfilerActivity.CUDA]) as seen:
+            call()
+            torch.cuda.synchronize()
+        launched = [event.name for event in seen.events() if event.device_type == torch.autograd.DeviceType.CUDA]
+        assert len(launched) == 1, launched
 
 
 @pytest.mark.parametrize("backend", ["eager", "aot_eager", "inductor"])

@@ -16,6 +16,7 @@ def machine():
         "cuda": "13.0",
         "torch": "2.11",
         "triton": "3.6",
+        "pooling": "Triton",
         "size": [360, 480],
     }
     return {"group": "machine", "name": "A card"} | about
