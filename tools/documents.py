@@ -189,11 +189,11 @@ def peers() -> str:
     """Inference beside what a user would pick instead, and why a form was not measured."""
     if "peers" not in bench():
         return "Not measured yet: `python benchmarks/run.py peers`."
-    measured, rows, missing = bench()["peers"], {}, {}
+    measured, rows, missing = bench()["peers"], {}, {}  # `missing`: forms by reason
     for row in measured["rows"]:
         title = NETS[row["group"].split(", ")[1]]
         if "not_measured" in row:
-            missing[row["name"]] = row["not_measured"]
+            missing.setdefault(row["not_measured"], {})[row["name"]] = None
             continue
         values = rows.setdefault(row["name"], {})
         values[f"{title}, time"] = f"{row['median']:.0f} ms ({row['ratio']:.2f})"
@@ -201,7 +201,9 @@ def peers() -> str:
     parts = [circumstances(measured) + " In brackets: ratio to the first row."]
     parts.append(markdown(pd.DataFrame([{"inference": name} | values for name, values in rows.items()])))
     if missing:
-        parts.append("Not measured here: " + "; ".join(f"{name}: {why}" for name, why in missing.items()) + ".")
+        parts.append(
+            "Not measured: " + "; ".join(f"{', '.join(names)} ({why})" for why, names in missing.items()) + "."
+        )
     return "\n\n".join(parts)
 
 
