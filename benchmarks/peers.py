@@ -10,7 +10,7 @@ from functools import cache
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, library
 
 from benchmarks.naive import NaiveSegNet
 from benchmarks.networks import BATCH, CLASSES, SIZE, compare
@@ -160,7 +160,7 @@ def segmentation_models():
     try:
         import torchvision  # noqa: F401
     except RuntimeError:
-        segmentation_models.names = torch.library.Library("torchvision", "DEF")  # they live as long as this
+        segmentation_models.names = library.Library("torchvision", "DEF")  # they live as long as this
         for name in ("nms", "qnms"):
             segmentation_models.names.define(f"{name}(Tensor boxes) -> Tensor")
     import segmentation_models_pytorch

@@ -40,8 +40,8 @@ PACKAGES = (
     "onnxruntime",
     "openvino",
     "segmentation-models-pytorch",
+    "playwright",
 )
-PACKAGES += ("playwright",)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from segnet_lab import pooling_fast, pooling_triton
 from segnet_lab._support import compiled
@@ -52,15 +52,15 @@ def operators(plain: Backend) -> Backend:
         `segnet_lab::max_pool_2x2`, `segnet_lab::max_unpool_2x2` and `segnet_lab::pick_2x2`.
     """
 
-    @torch.library.custom_op("segnet_lab::max_pool_2x2", mutates_args=())
+    @library.custom_op("segnet_lab::max_pool_2x2", mutates_args=())
     def pool(x: Tensor, relu: bool) -> tuple[Tensor, Tensor]:
         return fastest(plain, x, x.numel()).pool(x, relu)
 
-    @torch.library.custom_op("segnet_lab::max_unpool_2x2", mutates_args=())
+    @library.custom_op("segnet_lab::max_unpool_2x2", mutates_args=())
     def unpool(values: Tensor, codes: Tensor, size: Sequence[int]) -> Tensor:
         return fastest(plain, values, 4 * values.numel()).unpool(values, codes, size)
 
-    @torch.library.custom_op("segnet_lab::pick_2x2", mutates_args=())
+    @library.custom_op("segnet_lab::pick_2x2", mutates_args=())
     def pick(x: Tensor, codes: Tensor) -> Tensor:
         return fastest(plain, x, x.numel()).pick(x, codes)
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import library
 from torch.autograd.graph import saved_tensors_hooks
 
 from segnet_lab import pooling_fast, pooling_operators, pooling_triton
@@ -28,10 +29,10 @@ def test_torch_checks_the_operators(dtype, layout):
     """Schema, autograd, what a compiler is told of shapes, types and strides, also when sizes are free."""
     x = a_map(dtype, layout)
     values, codes = (t.detach() for t in OPERATORS.pool(x, True))
-    torch.library.opcheck(OPERATORS.pool, (x, False))
-    torch.library.opcheck(OPERATORS.pool, (x, True))
-    torch.library.opcheck(OPERATORS.unpool, (values.requires_grad_(), codes, (7, 6)))
-    torch.library.opcheck(OPERATORS.pick, (x, codes))
+    library.opcheck(OPERATORS.pool, (x, False))
+    library.opcheck(OPERATORS.pool, (x, True))
+    library.opcheck(OPERATORS.unpool, (values.requires_grad_(), codes, (7, 6)))
+    library.opcheck(OPERATORS.pick, (x, codes))
 
 
 @pytest.mark.parametrize("relu", [False, True])

@@ -8,9 +8,8 @@ import os
 import pytest
 import torch
 
-os.environ.setdefault(
-    "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-)  # what deterministic matrix products need, before CUDA starts
+# What deterministic matrix products need, before CUDA starts
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 @pytest.fixture(scope="session")
